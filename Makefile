@@ -1,0 +1,59 @@
+# `make` alone lists what there is to do.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status test check format e2e bench binaries lock clean
+
+help: ## this list
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.complete ## a virtual environment in .venv with everything in it, from hashed requirements
+
+$(VENV)/.complete: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 3; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+up: setup ## a network on this machine, until Ctrl-C (ARGS="--validators 7", see docs/network.md)
+	@$(RUN)/exposer up $(ARGS)
+
+down: setup ## stop it (ARGS=--volumes deletes what it left)
+	@$(RUN)/exposer down $(ARGS)
+
+status: setup ## what it does, from another terminal (ARGS=--json)
+	@$(RUN)/exposer status $(ARGS)
+
+test: setup ## the tests (those of real binaries are skipped until `make binaries`)
+	$(RUN)/pytest $(ARGS)
+
+check: setup ## lint, format, types, import rules, docstrings
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/interrogate --quiet exposer init_scripts tests bench
+
+format: setup ## put the code into form
+	$(RUN)/ruff check --fix
+	$(RUN)/ruff format
+
+e2e: setup binaries ## whole networks with real chain binaries
+	$(RUN)/pytest tests/e2e $(ARGS)
+
+bench: setup binaries ## figures, as ratios measured side by side in one run
+	$(RUN)/python -m bench $(ARGS)
+
+binaries: ## real cometbft and simd for the tests, built from their Go modules into .cache/bin (needs Go)
+	@scripts/build-binaries
+
+lock: setup ## requirements/*.txt anew from requirements/*.in
+	cd requirements && for set in runtime dev; do ../$(RUN)/pip-compile --quiet --generate-hashes --strip-extras \
+		--allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$set.txt $$set.in; done
+
+clean: ## everything that can be made again
+	rm -rf $(VENV) .cache .exposer-network dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,111 @@
+"""The errors of every program here, each with the exit code that an orchestrator acts on.
+
+    ExposerError               1  a fault of ours: report it
+    +-- UsageError             2  the command line is wrong
+    +-- BadInputError          3  configuration or an input file is wrong          do not retry
+    +-- MismatchError          4  integrity or identity: a digest, chain, key      do not retry
+    +-- ConflictError          5  already initialised with other inputs            do not retry
+    +-- TemporaryError        75  (EX_TEMPFAIL of sysexits.h) try again
+    +-- TimedOutError        124  (timeout(1)) the limit that was given ran out
+
+A program that is ended by signal *n* exits with 128 + *n*. Subclasses exist where somebody acts on the
+difference, and nowhere else. A message names the field or the file and the cure; it never holds a secret,
+and its cause is chained.
+"""
+
+import errno
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What every step and command exits with; 3, 4 and 5 mean that a retry cannot help."""
+
+    DONE = 0
+    FAULT = 1
+    USAGE = 2
+    BAD_INPUT = 3
+    MISMATCH = 4
+    CONFLICT = 5
+    TEMPORARY = 75
+    TIMED_OUT = 124
+
+    @property
+    def retryable(self) -> bool:
+        """Whether running the same thing again can help."""
+        return self not in {ExitCode.USAGE, ExitCode.BAD_INPUT, ExitCode.MISMATCH, ExitCode.CONFLICT}
+
+
+class ExposerError(Exception):
+    """A failure that a person is told about in one line."""
+
+    exit_code = ExitCode.FAULT
+
+
+class UsageError(ExposerError):
+    """The command line cannot be understood."""
+
+    exit_code = ExitCode.USAGE
+
+
+class BadInputError(ExposerError):
+    """A setting or an input file is wrong; the message names it and the cure."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class MismatchError(ExposerError):
+    """Bytes or an identity are not those that were promised."""
+
+    exit_code = ExitCode.MISMATCH
+
+
+class ConflictError(ExposerError):
+    """The volume was initialised with other inputs."""
+
+    exit_code = ExitCode.CONFLICT
+
+
+class TemporaryError(ExposerError):
+    """Something outside failed in a way that time can mend."""
+
+    exit_code = ExitCode.TEMPORARY
+
+
+class TimedOutError(ExposerError):
+    """The time limit that the caller gave ran out."""
+
+    exit_code = ExitCode.TIMED_OUT
+
+
+# What an operator can free or repair while the pod is restarted; everything else that the system refuses
+# (read-only volume, wrong owner, path too long) stays refused until somebody changes the configuration.
+_PASSING = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EAGAIN,
+    errno.ESTALE,
+}
+_REFUSED = {
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENOEXEC,
+}
+
+
+def from_os_error(error: OSError) -> ExposerError:
+    """The error that an operating system's refusal means for a step: 75 where time helps, 3 where it cannot."""
+    where = f"{error.filename}: " if error.filename else ""
+    what = f"{where}{error.strerror or error}"
+    if error.errno in _PASSING:
+        return TemporaryError(f"{what}; free space or repair the volume, then the step can run again")
+    if error.errno in _REFUSED:
+        return BadInputError(f"{what}; make the path writable for this user, or point the setting elsewhere")
+    return ExposerError(what)

@@ -1,0 +1,45 @@
+"""How far a step is, for people: ``.exposer/progress/<step>.json``, written by the step, read by the sidecar.
+
+Kept apart from the records because it has times in it, and decides nothing.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from exposer.records import STATE_DIR
+
+State = Literal["running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step's last run: times are seconds since the epoch; ``reason`` is the one line a failed step ended with."""
+
+    step: str
+    state: State
+    started: float
+    ended: float | None = None
+    exit_code: int | None = None
+    reason: str = ""
+
+
+def write_progress(root: Path, progress: Progress) -> None:
+    """Keep ``progress``; a reader sees the old one or the new one."""
+    directory = root / STATE_DIR / "progress"
+    directory.mkdir(parents=True, exist_ok=True)
+    temporary = directory / f"{progress.step}.tmp"
+    temporary.write_text(json.dumps(asdict(progress)), encoding="utf-8")
+    temporary.rename(directory / f"{progress.step}.json")
+
+
+def read_progress(root: Path) -> dict[str, Progress]:
+    """Step -> its last run, in the order of their starts; what cannot be read is left out."""
+    found = []
+    for path in (root / STATE_DIR / "progress").glob("*.json"):
+        try:
+            found.append(Progress(**json.loads(path.read_bytes())))
+        except (OSError, ValueError, TypeError):
+            continue
+    return {progress.step: progress for progress in sorted(found, key=lambda progress: progress.started)}

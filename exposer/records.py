@@ -1,0 +1,111 @@
+"""What a volume says about itself: one record per completed step, in ``.exposer/steps/<step>.json``.
+
+A record is written last and whole, so its existence is the completion of its step. Records are numbered in the
+order of their commits; when two of them describe one path, the later one tells what the path holds now.
+Records have no times in them: the same inputs leave the same bytes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from exposer.errors import MismatchError
+
+STATE_DIR = ".exposer"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One committed file: its path below the volume's root, size in bytes and SHA-256 in hex.
+
+    A ``state`` artifact is only put where none exists and is free to change afterwards (a validator's signing state).
+    """
+
+    path: str
+    size: int
+    sha256: str
+    state: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """A completed step: what went in (name -> SHA-256 in hex), what came out, and facts that later steps reuse."""
+
+    step: str
+    sequence: int
+    tool_version: str
+    inputs: Mapping[str, str]
+    artifacts: tuple[Artifact, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The record as it is stored: indented JSON, UTF-8."""
+        return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n").encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Record":
+        """The record in ``data``; raises `MismatchError` where it is not one."""
+        try:
+            raw = json.loads(data)
+            artifacts = tuple(Artifact(**artifact) for artifact in raw.pop("artifacts"))
+            return cls(artifacts=artifacts, **raw)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise MismatchError("a step's record on the volume is damaged; start over on an empty volume") from error
+
+
+def is_managed(root: Path) -> bool:
+    """Whether the steps of this project fill the volume, as opposed to somebody else's scripts."""
+    return (root / STATE_DIR).is_dir()
+
+
+def record_path(root: Path, step: str) -> Path:
+    """Where the record of ``step`` is, once the step is complete."""
+    return root / STATE_DIR / "steps" / f"{step}.json"
+
+
+def read_record(root: Path, step: str) -> Record | None:
+    """The record of ``step``, or None while the step is not complete."""
+    try:
+        return Record.from_bytes(record_path(root, step).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def read_records(root: Path) -> list[Record]:
+    """All records of the volume in the order of their commits."""
+    paths = (root / STATE_DIR / "steps").glob("*.json")
+    return sorted((Record.from_bytes(path.read_bytes()) for path in paths), key=lambda record: record.sequence)
+
+
+def newest_artifacts(records: Iterable[Record]) -> dict[str, Artifact]:
+    """What each committed path holds now: for every path the artifact of the latest record that names it."""
+    return {artifact.path: artifact for record in records for artifact in record.artifacts}
+
+
+def digest_stream(stream: BinaryIO) -> tuple[int, str]:
+    """Size in bytes and SHA-256 in hex of what is left in ``stream``, in flat memory."""
+    size, digest = 0, hashlib.sha256()
+    while chunk := stream.read(_CHUNK):
+        size += len(chunk)
+        digest.update(chunk)
+    return size, digest.hexdigest()
+
+
+def digest_file(path: Path) -> tuple[int, str]:
+    """Size in bytes and SHA-256 in hex of a file."""
+    with path.open("rb") as stream:
+        return digest_stream(stream)
+
+
+def digest_input(value: object) -> str:
+    """SHA-256 in hex of one input of a step, as its record keeps it.
+
+    The prefix keeps the digest of a secret apart from any other use of that secret's plain SHA-256 (consensus keys are
+    derived from the SHA-256 of a mnemonic, so the plain digest would be the key).
+    """
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(b"exposer step input\x00" + text.encode()).hexdigest()

@@ -1,0 +1,289 @@
+"""A step as a transaction on the pod's volume: all of its files appear together, or none of them counts.
+
+Below the volume's root::
+
+    .exposer/lock                     held while a step runs
+    .exposer/stage/<step>/            where the step works; same file system, so a rename commits
+    .exposer/steps/<step>.prepared    the record of a commit under way: written ahead of the renames
+    .exposer/steps/<step>.json        the record of a completed step: written (by rename) after them
+    .exposer/steps/<step>.undo        the record of a step that ``--force`` is taking back
+    .exposer/aside/<step>/            what was in the way: never deleted, only moved out of it
+
+A commit goes: sync the staged files, write the prepared record, rename each file into place, rename the record
+to its final name; each with its directory synced. Whatever a crash interrupts, the next start finishes: before the
+prepared record nothing has happened and the step starts over; after it the renames are carried on with. That
+second half is what a record alone cannot give: a step that *replaces* a file (init-config patches the genesis)
+would otherwise leave, between rename and record, a file that no record knows.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from exposer import __version__
+from exposer.errors import ConflictError, MismatchError, TemporaryError
+from exposer.records import (
+    STATE_DIR,
+    Artifact,
+    Record,
+    digest_file,
+    digest_stream,
+    newest_artifacts,
+    read_record,
+    read_records,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Volume:
+    """A pod's volume, locked for one step; make it with `open_volume`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.state = root / STATE_DIR
+        self._steps = self.state / "steps"
+
+    def begin(self, step: str, inputs: Mapping[str, str], *, force: bool = False) -> "Transaction | None":
+        """A transaction for ``step``, or None when it is complete with these very inputs.
+
+        Args:
+            step: the step's name, also the name of its record.
+            inputs: name -> SHA-256 in hex of everything that the outcome depends on.
+            force: take back the step and all later ones first, whatever their inputs were.
+
+        Raises:
+            ConflictError: the step is complete with other inputs, and ``force`` is not set.
+            MismatchError: a committed file is not what its record says.
+        """
+        self._recover()
+        record = read_record(self.root, step)
+        if record and force:
+            self._take_back(record.sequence)
+            record = None
+        self._verify()
+        if record is None:
+            return Transaction(self, step, dict(inputs), self._fresh_stage(step))
+        if differing := sorted(_differing(record.inputs, inputs)):
+            raise ConflictError(
+                f"{step} is complete on this volume with other inputs; different now: {', '.join(differing)}. "
+                f"Give it the former inputs, use an empty volume, or start over with --force"
+            )
+        return None
+
+    def _recover(self) -> None:
+        """Finish what a crash interrupted: commits past their prepared record, and steps being taken back."""
+        for path in sorted(self._steps.glob("*.undo")):
+            self._undo(path)
+        for path in sorted(self._steps.glob("*.prepared")):
+            log.info("finishing the interrupted commit of %s", path.stem)
+            self.roll_forward(path)
+
+    def _verify(self) -> None:
+        for artifact in newest_artifacts(read_records(self.root)).values():
+            if not artifact.state:
+                _check(self.root / artifact.path, artifact)
+
+    def _fresh_stage(self, step: str) -> Path:
+        stage = self.state / "stage" / step
+        if stage.exists():
+            log.info("%s was interrupted before its commit: its leftovers are set aside, it starts over", step)
+            leftovers = self.state / "aside" / step / "stage"
+            shutil.rmtree(
+                leftovers, ignore_errors=True
+            )  # of the try before the last one; a crash loop must not fill the disk
+            leftovers.parent.mkdir(parents=True, exist_ok=True)
+            stage.rename(leftovers)
+        stage.mkdir(parents=True, mode=0o700)
+        return stage
+
+    # -- commit -------------------------------------------------------------------------------------------------
+
+    def prepare(self, record: Record) -> Path:
+        """Make the commit of ``record`` certain: from here on a crash is finished, not started over."""
+        prepared = self._steps / f"{record.step}.prepared"
+        write_durably(prepared, record.to_bytes())
+        return prepared
+
+    def roll_forward(self, prepared: Path) -> None:
+        """Carry out the commit that ``prepared`` describes; each part is safe to repeat."""
+        record = Record.from_bytes(prepared.read_bytes())
+        stage = self.state / "stage" / record.step
+        for artifact in record.artifacts:
+            if (stage / artifact.path).exists():
+                self._put(stage, record.step, artifact)
+            elif not artifact.state:
+                _check(self.root / artifact.path, artifact)
+        prepared.rename(prepared.with_suffix(".json"))
+        sync_directory(self._steps)
+        shutil.rmtree(stage, ignore_errors=True)
+
+    def _put(self, stage: Path, step: str, artifact: Artifact) -> None:
+        source, target = stage / artifact.path, self.root / artifact.path
+        for created in make_directories(target.parent, self.root):
+            shutil.copymode(stage / created.relative_to(self.root), created)  # a keyring's directory stays private
+        if target.exists() or target.is_symlink():
+            if artifact.state:
+                return  # a signing state is never reset
+            self._keep_former(step, artifact.path)
+        source.rename(target)
+        sync_directory(target.parent)
+
+    def _keep_former(self, step: str, path: str) -> None:
+        """Keep what a commit replaces. It stays in place until the rename, so a reader never misses the file."""
+        kept = self.state / "aside" / step / "replaced" / path
+        make_directories(kept.parent, self.root)
+        if (self.root / path).is_dir():
+            (self.root / path).rename(kept)
+            return
+        kept.unlink(missing_ok=True)
+        os.link(self.root / path, kept, follow_symlinks=False)
+        sync_directory(kept.parent)
+
+    # -- taking back --------------------------------------------------------------------------------------------
+
+    def _take_back(self, sequence: int) -> None:
+        """Undo the step with this sequence and all later ones, the latest first; their files are set aside."""
+        for record in reversed(read_records(self.root)):
+            if record.sequence >= sequence:
+                path = self._steps / f"{record.step}.json"
+                undo = path.with_suffix(".undo")
+                path.rename(undo)
+                sync_directory(self._steps)
+                self._undo(undo)
+
+    def _undo(self, undo: Path) -> None:
+        record = Record.from_bytes(undo.read_bytes())
+        log.info("taking %s back; its files are kept in %s", record.step, self.state / "aside" / record.step)
+        earlier = newest_artifacts(read_records(self.root))
+        for artifact in record.artifacts:
+            target = self.root / artifact.path
+            if artifact.state or not target.exists():
+                continue
+            replaced = self.state / "aside" / record.step / "replaced" / artifact.path
+            if artifact.path not in earlier:
+                kept = self.state / "aside" / record.step / "taken-back" / artifact.path
+                make_directories(kept.parent, self.root)
+                target.rename(kept)
+            elif replaced.exists():
+                replaced.rename(target)
+            sync_directory(target.parent)
+        undo.unlink()
+        sync_directory(self._steps)
+
+
+class Transaction:
+    """One run of one step; work in `stage`, then `commit`. Without a commit nothing has happened."""
+
+    def __init__(self, volume: Volume, step: str, inputs: dict[str, str], stage: Path) -> None:
+        self.volume = volume
+        self.step = step
+        self.stage = stage
+        self._inputs = inputs
+
+    @property
+    def root(self) -> Path:
+        """The volume as earlier steps left it; to be read only."""
+        return self.volume.root
+
+    def commit(
+        self, *, last: Sequence[str] = (), state: Sequence[str] = (), facts: Mapping[str, Any] | None = None
+    ) -> Record:
+        """Put every staged file at its path on the volume and complete the step.
+
+        Args:
+            last: paths that must appear after all others, in this order.
+            state: paths that are put only where none exists and may change later.
+            facts: what later steps may reuse, kept in the record.
+        """
+        paths = [path.relative_to(self.stage).as_posix() for path in sorted(self.stage.rglob("*")) if path.is_file()]
+        ordered = [path for path in paths if path not in last] + [path for path in last if path in paths]
+        artifacts = tuple(replace(self._measure(path), state=path in state) for path in ordered)
+        for directory in (self.stage, *(path for path in self.stage.rglob("*") if path.is_dir())):
+            sync_directory(directory)
+        sequence = 1 + max((record.sequence for record in read_records(self.root)), default=0)
+        record = Record(self.step, sequence, __version__, self._inputs, artifacts, facts or {})
+        self.volume.roll_forward(self.volume.prepare(record))
+        return record
+
+    def _measure(self, path: str) -> Artifact:
+        with (self.stage / path).open("rb") as stream:
+            os.fsync(stream.fileno())
+            return Artifact(path, *digest_stream(stream))
+
+
+@contextlib.contextmanager
+def open_volume(root: Path) -> Iterator[Volume]:
+    """The volume at ``root``, held by this process alone; the lock ends with the process, however it ends.
+
+    Raises:
+        TemporaryError: another step is at work on the volume.
+    """
+    volume = Volume(root)
+    make_directories(volume.state / "steps", root)
+    with (volume.state / "lock").open("wb") as lock:
+        _lock(lock, root)
+        yield volume
+
+
+def _lock(lock: BinaryIO, root: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise TemporaryError(f"{root}: another step is at work on this volume; let it end first") from error
+
+
+def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replace ``path`` by ``data`` so that a reader and a crash see all of it or nothing of it."""
+    temporary = path.with_name(path.name + ".tmp")
+    with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.rename(path)
+    sync_directory(path.parent)
+
+
+def make_directories(directory: Path, root: Path) -> list[Path]:
+    """Create ``directory`` and its parents up to ``root``, each durably; returns those that were missing."""
+    missing: list[Path] = []
+    while not directory.is_dir():
+        missing.append(directory)
+        if directory == root:
+            break
+        directory = directory.parent
+    for path in reversed(missing):
+        path.mkdir(parents=path == root, exist_ok=True)
+        sync_directory(path.parent)
+    return missing
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames and new names in ``directory`` survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check(path: Path, artifact: Artifact) -> None:
+    try:
+        found = digest_file(path)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        found = None
+    if found != (artifact.size, artifact.sha256):
+        raise MismatchError(
+            f"{artifact.path} is {'missing' if found is None else 'not the file'} that was committed "
+            f"(sha256 {artifact.sha256}); restore it, or start over with --force or an empty volume"
+        )
+
+
+def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> set[str]:
+    return {name for name in {*before, *now} if before.get(name) != now.get(name)}

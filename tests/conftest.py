@@ -1,0 +1,70 @@
+"""What all tests share: real input, and guards against leaks."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_genesis() -> Path:
+    """The genesis of a main network (cosmoshub-2, 3.4 MB); its tests are skipped where it is not to be had."""
+    path = ROOT.parent / "shared/data/genesis.cosmoshub-2.json"
+    if not path.is_file():
+        pytest.skip("the main network's genesis is not beside the repository (../shared/data)")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the machine that a program here reads reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("EXPOSER_", "CHAIN_", "GENESIS_", "KEYS_", "NUM_")) or name in {
+            "DENOM",
+            "COINS",
+            "HOSTNAME",
+        }:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_descriptor_stays_open() -> Iterator[None]:
+    """A test leaves as many open descriptors as it found, but for a few that libraries keep for later."""
+    slack = 16
+    open_now = Path("/proc/self/fd")
+    before = len(list(open_now.iterdir())) if open_now.is_dir() else 0
+    yield
+    if before:
+        assert len(list(open_now.iterdir())) <= before + slack
+
+
+@pytest.fixture(scope="session")
+def cometbft() -> str:
+    """The real cometbft; ``make binaries`` builds it."""
+    return real_binary("cometbft")
+
+
+@pytest.fixture(scope="session")
+def simd() -> str:
+    """The real simd of SDK 0.50; ``make binaries`` builds it."""
+    return real_binary("simd")
+
+
+def real_binary(name: str) -> str:
+    """A real chain binary's path; its tests are skipped where ``make binaries`` has not built it."""
+    directory = Path(os.environ.get("TEST_BINARIES", ROOT / ".cache/bin"))
+    if not (directory / name).is_file():
+        pytest.skip(f"no real {name}; `make binaries` builds it")
+    return str(directory / name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In continuous integration a skipped test is a failure: everything that tests need is installed there."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and exitstatus == 0 and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("skipped tests are failures in continuous integration", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

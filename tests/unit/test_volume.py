@@ -1,0 +1,301 @@
+"""The transaction on the volume: what completes a step, what a rerun does, what is refused."""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from exposer.errors import ConflictError, MismatchError, TemporaryError
+from exposer.records import digest_input, read_record, read_records
+from exposer.volume import open_volume, write_durably
+
+INPUTS = {"CHAIN_ID": digest_input("one")}
+OTHER = {"CHAIN_ID": digest_input("two")}
+
+
+def run(
+    root: Path,
+    step: str,
+    files: dict[str, bytes],
+    inputs: dict[str, str] | None = None,
+    *,
+    force: bool = False,
+    state: tuple[str, ...] = (),
+) -> bool:
+    """Run one step that stages ``files``; whether it had to."""
+    with open_volume(root) as volume:
+        transaction = volume.begin(step, inputs or INPUTS, force=force)
+        if transaction is None:
+            return False
+        for path, data in files.items():
+            target = transaction.stage / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        transaction.commit(state=state)
+        return True
+
+
+def test_commit_puts_every_file_and_the_record(tmp_path: Path) -> None:
+    """After a commit the files are at their paths and the record tells size and digest of each."""
+    run(tmp_path, "init-genesis", {"config/genesis.json": b"{}", "data/x": b"abc"})
+
+    assert (tmp_path / "config/genesis.json").read_bytes() == b"{}"
+    record = read_record(tmp_path, "init-genesis")
+    assert record is not None
+    assert [(artifact.path, artifact.size) for artifact in record.artifacts] == [
+        ("config/genesis.json", 2),
+        ("data/x", 3),
+    ]
+    assert not (tmp_path / ".exposer/stage/init-genesis").exists()
+
+
+def test_nothing_is_at_a_final_path_before_the_commit(tmp_path: Path) -> None:
+    """A step that ends without a commit has done nothing, and the next run starts over with an empty stage."""
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("s", INPUTS)
+        assert transaction is not None
+        (transaction.stage / "f").write_bytes(b"half")
+
+    assert not (tmp_path / "f").exists()
+    with open_volume(tmp_path) as volume:
+        again = volume.begin("s", INPUTS)
+        assert again is not None
+        assert list(again.stage.iterdir()) == []
+    assert (tmp_path / ".exposer/aside/s/stage/f").read_bytes() == b"half"
+
+
+def test_rerun_with_equal_inputs_touches_nothing(tmp_path: Path) -> None:
+    """A complete step with the same inputs is left exactly as it is, times included."""
+    run(tmp_path, "s", {"f": b"1"})
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.name != "lock"}
+
+    assert run(tmp_path, "s", {"f": b"2"}) is False
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.name != "lock"} == before
+
+
+def test_other_inputs_are_a_conflict_that_names_them(tmp_path: Path) -> None:
+    """A complete step with other inputs stops, says which differ and how to go on, and changes nothing."""
+    run(tmp_path, "s", {"f": b"1"})
+
+    with pytest.raises(ConflictError, match=r"CHAIN_ID.*--force"):
+        run(tmp_path, "s", {"f": b"2"}, OTHER)
+    assert (tmp_path / "f").read_bytes() == b"1"
+
+
+def test_force_starts_over_and_keeps_what_was_there(tmp_path: Path) -> None:
+    """Force takes the step and all later ones back; the former files are set aside, not deleted."""
+    run(tmp_path, "one", {"f": b"1", "g": b"1"})
+    run(tmp_path, "two", {"h": b"1"})
+
+    assert run(tmp_path, "one", {"f": b"2"}, OTHER, force=True)
+    assert (tmp_path / "f").read_bytes() == b"2"
+    assert not (tmp_path / "g").exists()
+    assert [record.step for record in read_records(tmp_path)] == ["one"]
+    assert (tmp_path / ".exposer/aside/one/taken-back/g").read_bytes() == b"1"
+    assert (tmp_path / ".exposer/aside/two/taken-back/h").read_bytes() == b"1"
+
+
+def test_force_on_a_later_step_restores_what_it_replaced(tmp_path: Path) -> None:
+    """Taking back a step that replaced a file brings the earlier step's file back, so that it can run again on it."""
+    run(tmp_path, "init-genesis", {"genesis": b"plain"})
+    run(tmp_path, "init-config", {"genesis": b"patched", "node_id": b"x"})
+
+    with open_volume(tmp_path) as volume:
+        assert volume.begin("init-config", OTHER, force=True) is not None
+    assert (tmp_path / "genesis").read_bytes() == b"plain"
+    assert not (tmp_path / "node_id").exists()
+
+
+def test_a_later_record_supersedes_an_earlier_digest(tmp_path: Path) -> None:
+    """A later step may replace an earlier step's file; the earlier step stays complete."""
+    run(tmp_path, "init-genesis", {"genesis": b"plain"})
+    run(tmp_path, "init-config", {"genesis": b"patched"})
+
+    assert run(tmp_path, "init-genesis", {}) is False
+    assert (tmp_path / "genesis").read_bytes() == b"patched"
+
+
+@pytest.mark.parametrize("damage", ["change", "delete", "directory"])
+def test_a_committed_file_that_changed_is_a_mismatch(tmp_path: Path, damage: str) -> None:
+    """A committed file that is not what its record says stops every step, with its name; it is never repaired."""
+    run(tmp_path, "s", {"dir/f": b"1"})
+    target = tmp_path / "dir/f"
+    target.unlink()
+    if damage == "change":
+        target.write_bytes(b"2")
+    elif damage == "directory":
+        target.mkdir()
+
+    with pytest.raises(MismatchError, match="dir/f"):
+        run(tmp_path, "s", {})
+    with pytest.raises(MismatchError, match="dir/f"):
+        run(tmp_path, "later", {})
+
+
+def test_a_state_file_is_put_once_and_may_change(tmp_path: Path) -> None:
+    """A signing state is never reset: not by a rerun, not by force, and its change is no mismatch."""
+    run(tmp_path, "s", {"state": b"0"}, state=("state",))
+    (tmp_path / "state").write_bytes(b"41")
+
+    assert run(tmp_path, "s", {}) is False
+    run(tmp_path, "s", {"state": b"0"}, OTHER, force=True, state=("state",))
+    assert (tmp_path / "state").read_bytes() == b"41"
+
+
+def test_a_foreign_file_in_the_way_is_set_aside(tmp_path: Path) -> None:
+    """What somebody else left at a final path does not count, and is kept."""
+    (tmp_path / "f").write_bytes(b"theirs")
+    run(tmp_path, "s", {"f": b"ours"})
+
+    assert (tmp_path / "f").read_bytes() == b"ours"
+    assert (tmp_path / ".exposer/aside/s/replaced/f").read_bytes() == b"theirs"
+
+
+def test_a_foreign_directory_in_the_way_is_set_aside(tmp_path: Path) -> None:
+    """A directory where a file must go is moved away with its content."""
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f/inner").write_bytes(b"theirs")
+    run(tmp_path, "s", {"f": b"ours"})
+
+    assert (tmp_path / "f").read_bytes() == b"ours"
+    assert (tmp_path / ".exposer/aside/s/replaced/f/inner").read_bytes() == b"theirs"
+
+
+def test_a_second_step_at_the_same_time_is_temporary(tmp_path: Path) -> None:
+    """Two steps never work on one volume at once."""
+    with open_volume(tmp_path), pytest.raises(TemporaryError, match="another step"):
+        run(tmp_path, "s", {})
+
+
+def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
+    """A lock file that is left behind holds nobody up: the lock is the kernel's, not the file's."""
+    run(tmp_path, "s", {})
+    with (tmp_path / ".exposer/lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    assert run(tmp_path, "s", {}) is False
+
+
+def test_a_damaged_record_is_a_mismatch(tmp_path: Path) -> None:
+    """A record that cannot be read is not taken for a missing one."""
+    run(tmp_path, "s", {"f": b"1"})
+    (tmp_path / ".exposer/steps/s.json").write_text("{")
+
+    with pytest.raises(MismatchError, match="record"):
+        run(tmp_path, "s", {})
+
+
+def test_private_directories_stay_private(tmp_path: Path) -> None:
+    """A directory that a step made for itself alone, like a keyring's, has the same mode after the commit."""
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("s", INPUTS)
+        assert transaction is not None
+        (transaction.stage / "keyring").mkdir(mode=0o700)
+        (transaction.stage / "keyring/key").write_bytes(b"k")
+        transaction.commit()
+
+    assert (tmp_path / "keyring").stat().st_mode & 0o777 == 0o700
+
+
+def test_records_hold_no_times_and_no_values(tmp_path: Path) -> None:
+    """Equal inputs leave equal records, on any volume at any time."""
+    for name in ("a", "b"):
+        run(tmp_path / name, "s", {"f": b"1"})
+
+    assert (tmp_path / "a/.exposer/steps/s.json").read_bytes() == (tmp_path / "b/.exposer/steps/s.json").read_bytes()
+
+
+def test_write_durably_sets_the_mode_and_replaces(tmp_path: Path) -> None:
+    """A secret file is never readable by others, not even while it is written."""
+    os.umask(0o022)
+    write_durably(tmp_path / "keys", b"1", mode=0o600)
+    write_durably(tmp_path / "keys", b"2", mode=0o600)
+
+    assert (tmp_path / "keys").read_bytes() == b"2"
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_last_file_is_recorded_last(tmp_path: Path) -> None:
+    """A file that is the sign of readiness is the last one that a commit puts."""
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("s", INPUTS)
+        assert transaction is not None
+        for name in ("a", "m", "z"):
+            (transaction.stage / name).write_bytes(b"x")
+        record = transaction.commit(last=["a"])
+
+    assert [artifact.path for artifact in record.artifacts] == ["m", "z", "a"]
+
+
+names = st.sampled_from(["a", "b", "dir/c", "dir/deep/d"])
+contents = st.dictionaries(names, st.binary(max_size=8), min_size=1, max_size=4)
+
+
+class VolumeMachine(RuleBasedStateMachine):
+    """Any order of runs, reruns, conflicts and forced runs of three steps, against a model of what must be there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = Path(tempfile.mkdtemp(prefix="volume-"))
+        self.model: list[tuple[str, int, dict[str, bytes]]] = []
+
+    def teardown(self) -> None:
+        """The volume goes with its example."""
+        shutil.rmtree(self.root)
+
+    def _complete(self, step: str) -> int | None:
+        return next((position for position, entry in enumerate(self.model) if entry[0] == step), None)
+
+    @rule(step=st.sampled_from("xyz"), number=st.integers(0, 1), files=contents)
+    def run_step(self, step: str, number: int, files: dict[str, bytes]) -> None:
+        """A run does its work once; after that equal inputs do nothing and others conflict."""
+        position = self._complete(step)
+        inputs = {"n": digest_input(number)}
+        if position is None:
+            assert run(self.root, step, files, inputs) is True
+            self.model.append((step, number, files))
+        elif self.model[position][1] == number:
+            assert run(self.root, step, files, inputs) is False
+        else:
+            with pytest.raises(ConflictError):
+                run(self.root, step, files, inputs)
+
+    @precondition(lambda self: self.model)
+    @rule(number=st.integers(0, 1), files=contents, data=st.data())
+    def force(self, number: int, files: dict[str, bytes], data: st.DataObject) -> None:
+        """A forced run takes back the step and all later ones."""
+        position = data.draw(st.integers(0, len(self.model) - 1))
+        step = self.model[position][0]
+        assert run(self.root, step, files, {"n": digest_input(number)}, force=True) is True
+        self.model[position:] = [(step, number, files)]
+
+    @invariant()
+    def the_volume_is_what_the_steps_left(self) -> None:
+        """Every path holds what the latest complete step put there, and nothing else is there."""
+        expected: dict[str, bytes] = {}
+        for _, _, files in self.model:
+            expected.update(files)
+        found = {
+            path.relative_to(self.root).as_posix(): path.read_bytes()
+            for path in self.root.rglob("*")
+            if path.is_file() and ".exposer" not in path.parts
+        }
+        assert found == expected
+
+
+TestVolumeMachine = VolumeMachine.TestCase
+TestVolumeMachine.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+
+
+def test_records_are_json_that_a_person_can_read(tmp_path: Path) -> None:
+    """A record is indented JSON with the step, its inputs and its artifacts."""
+    run(tmp_path, "s", {"f": b"1"})
+    document = json.loads((tmp_path / ".exposer/steps/s.json").read_text())
+
+    assert list(document) == ["step", "sequence", "tool_version", "inputs", "artifacts", "facts"]
