@@ -2,14 +2,18 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import ijson
+from ijson.backends import python as slow_parser
 
 _NODE_ID = re.compile(r"[0-9a-f]{40}")
 NODE_ID_DOCUMENT_LIMIT = 4096
 """Bytes; a node id document is 55, so whatever is larger is something else."""
+_DEEPEST = 10_000
+"""Levels of nesting; Go's encoding/json, which every chain reads its genesis with, takes no more."""
 
 
 class DocumentError(Exception):
@@ -52,7 +56,7 @@ def parse_object(data: bytes) -> dict[str, object]:
 
 
 def check_genesis(stream: BinaryIO) -> GenesisFacts:
-    """Read a genesis (CometBFT's GenesisDoc or an SDK's AppGenesis) to its end in flat memory.
+    """Read a genesis (CometBFT's GenesisDoc or an SDK's AppGenesis), in a file, to its end in flat memory.
 
     Complete is: one JSON object with nothing behind it, a ``chain_id`` of 1 to 50 characters and a ``genesis_time``
     (the fields that CometBFT's GenesisDoc.ValidateAndComplete asks for), and an application state or validators.
@@ -60,20 +64,42 @@ def check_genesis(stream: BinaryIO) -> GenesisFacts:
     Raises:
         DocumentError: it is not a complete genesis.
     """
+    try:
+        return _read_genesis(ijson.basic_parse(stream, use_float=True))
+    except ijson.JSONError as error:
+        if "overflow" not in str(error):
+            raise DocumentError("empty, not JSON, or cut off") from error
+    # A number beyond 64 bits. The parser in C would crash on some of them if it were asked for Python's own numbers,
+    # so such a document, which is rare, goes to the slow one.
+    stream.seek(0)
+    try:
+        return _read_genesis(slow_parser.basic_parse(stream, use_float=False))
+    except (ijson.JSONError, ValueError, ArithmeticError) as error:
+        raise DocumentError("a number beyond all bounds in it, or not JSON, or cut off") from error
+
+
+def _read_genesis(events: Iterable[tuple[str, Any]]) -> GenesisFacts:
+    """Follow a parser to the end of its document, noting only what stands on the first level.
+
+    Not ijson.parse: it keeps the path of every open level, which deep nesting turns into gigabytes.
+    """
     found: dict[str, str] = {}
     keys: set[str] = set()
-    first = True
-    try:
-        for prefix, event, value in ijson.parse(stream, use_float=False):
-            if first and event != "start_map":
-                raise DocumentError("not a JSON object")
-            first = False
-            if event == "map_key" and prefix == "":
-                keys.add(value)
-            elif event == "string" and prefix in {"chain_id", "genesis_time"}:
-                found[prefix] = value
-    except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise DocumentError("empty, not JSON, or cut off") from error
+    depth, key = 0, ""
+    for event, value in events:
+        if depth == 0 and event != "start_map":
+            raise DocumentError("not a JSON object")
+        if event in {"start_map", "start_array"}:
+            depth += 1
+        elif event in {"end_map", "end_array"}:
+            depth -= 1
+        elif depth == 1 and event == "map_key":
+            key = value
+            keys.add(key)
+        elif depth == 1 and event == "string" and key in {"chain_id", "genesis_time"}:
+            found[key] = value
+        if depth > _DEEPEST:
+            raise DocumentError("nested too deeply")
     return _genesis_facts(found, keys)
 
 

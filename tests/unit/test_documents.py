@@ -52,6 +52,22 @@ def test_what_is_no_genesis_is_refused(data: bytes) -> None:
         check_genesis(io.BytesIO(data))
 
 
+@pytest.mark.parametrize("number", ["18446744073709551615", "-1" + "0" * 4000, "1.5e400", "0.1", "-0"])
+def test_numbers_of_any_size_are_numbers(number: str) -> None:
+    """A number beyond 64 bits is no fault of a genesis."""
+    whole = WHOLE.replace(b"2.5", number.encode())
+
+    assert check_genesis(io.BytesIO(whole)).chain_id == "c-1"
+
+
+@pytest.mark.parametrize("hostile", ["9" * 5000, "1e" + "9" * 30, "[" * 200_000, '{"a":' * 200_000])
+def test_hostile_numbers_and_nesting_are_refused_again_and_again(hostile: str) -> None:
+    """What breaks parsers (numbers without bounds, nesting without end) is an incomplete document, every time."""
+    for _ in range(20):
+        with pytest.raises(DocumentError):
+            check_genesis(io.BytesIO(WHOLE.replace(b"2.5", hostile.encode())))
+
+
 def test_a_real_genesis_of_2019_passes(shared_genesis: Path) -> None:
     """An old main network's genesis passes the same checks as a new one."""
     with shared_genesis.open("rb") as stream:

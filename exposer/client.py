@@ -1,0 +1,197 @@
+"""Talking to an exposer, and to other small HTTP servers, from a program without an event loop.
+
+Only httpcore stands below it: a gate that starts many times on a tenth of a CPU cannot afford more. Redirects
+are not followed and proxy variables are not honoured: an exposer never redirects, and pods reach each other
+directly.
+"""
+
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpcore
+
+from exposer import __version__
+from exposer.dialer import Dialer
+from exposer.errors import TemporaryError, UsageError
+
+_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\]")
+_PRINTABLE = re.compile(r"[!-~]+")
+_LEAST = 0.001  # seconds; a socket takes 0 for "do not block"
+_CUT = "without sending"  # what h11 and httpcore say of a connection that ends too early
+_HEADERS = {"user-agent": f"exposer/{__version__}", "accept-encoding": "identity"}
+
+
+def base_url(target: str, default_port: int = 8081) -> str:
+    """The URL, without a slash at its end, of ``name``, ``host:port`` (IPv6 in brackets) or an http(s) URL.
+
+    Raises:
+        UsageError: ``target`` is none of them.
+    """
+    shown = "a URL with credentials in it" if "@" in target else repr(target)
+    cure = f"{shown} is no target: write a name, host:port, [IPv6]:port or an http:// or https:// URL"
+    try:
+        parts = urlsplit(target if "://" in target else f"http://{target}")
+        port = parts.port
+    except ValueError as error:  # a port that is no number, brackets that do not close
+        raise UsageError(cure) from error
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    whole = parts.scheme in {"http", "https"} and "@" not in parts.netloc and not parts.query + parts.fragment
+    if not (whole and _PRINTABLE.fullmatch(target) and _HOST.fullmatch(host)) or port == 0:
+        raise UsageError(cure)
+    if "://" in target:
+        return target.rstrip("/")
+    if parts.path:
+        raise UsageError(cure)
+    return f"http://{host}:{port or default_port}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Stream:
+    """An answer whose body is still on its way."""
+
+    def __init__(self, response: httpcore.Response, place: str) -> None:
+        self.status = response.status
+        self.headers = {name.decode("ascii").lower(): value.decode("latin-1") for name, value in response.headers}
+        self._response = response
+        self._place = place
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it comes; raises `TemporaryError` where it is cut or stalls."""
+        with _plain_words(self._place):
+            yield from self._response.iter_stream()
+
+
+class Client:
+    """A connection to one server, kept between requests; for one thread.
+
+    Every network fault is a `TemporaryError` that says in plain words what failed.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
+        """A client of the server at ``url``, a target as for `base_url`.
+
+        ``timeout``: seconds to connect, and for each read.
+        """
+        self.url = base_url(url)
+        self.place = urlsplit(self.url).netloc
+        self.timeout = timeout
+        self._pool = httpcore.ConnectionPool(network_backend=Dialer(), max_connections=1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._pool.close()
+
+    def get(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        limit: int = 1 << 20,
+    ) -> Answer:
+        """`request` with GET."""
+        return self.request("GET", path, headers=headers, timeout=timeout, limit=limit)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        limit: int = 1 << 20,
+    ) -> Answer:
+        """The whole answer, of any status.
+
+        Args:
+            method: for example ``POST``.
+            path: what follows the client's URL, with its query.
+            body: the request's body.
+            headers: further headers; they win over the client's own.
+            timeout: seconds for each read, instead of the client's; may shorten the time to connect as well.
+            limit: bytes; more is a `TemporaryError`, because whoever sends that is not who was asked.
+
+        Raises:
+            TemporaryError: no whole answer came.
+        """
+        with self._open(method, path, body, headers, timeout) as stream:
+            received = bytearray()
+            for chunk in stream.chunks():
+                received += chunk
+                if len(received) > limit:
+                    raise TemporaryError(f"{self.place} answers {path} with more than {limit} bytes")
+            return Answer(stream.status, stream.headers, bytes(received))
+
+    @contextmanager
+    def stream(
+        self, path: str, *, headers: Mapping[str, str] | None = None, timeout: float | None = None
+    ) -> Iterator[Stream]:
+        """An answer to GET, of any status, whose body is read piece by piece; arguments as for `request`."""
+        with self._open("GET", path, b"", headers, timeout) as stream:
+            yield stream
+
+    @contextmanager
+    def _open(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None, timeout: float | None
+    ) -> Iterator[Stream]:
+        read = max(self.timeout if timeout is None else timeout, _LEAST)
+        limits = {"connect": min(read, self.timeout), "read": read, "write": read, "pool": read}
+        with ExitStack() as stack:
+            with _plain_words(self.place):
+                answer = self._pool.stream(
+                    method,
+                    self.url + path,
+                    headers=list({**_HEADERS, **(headers or {})}.items()),
+                    content=body or None,
+                    extensions={"timeout": limits},
+                )
+                response = stack.enter_context(answer)
+            yield Stream(response, self.place)
+
+
+@contextmanager
+def _plain_words(place: str) -> Iterator[None]:
+    """Network faults become `TemporaryError`; all else passes."""
+    try:
+        yield
+    except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+        raise TemporaryError(_explain(error, place)) from error
+
+
+def _explain(error: Exception, place: str) -> str:
+    system = error.args[0] if error.args else None  # httpcore drops causes, but keeps them here
+    if isinstance(system, socket.gaierror):
+        return f"cannot resolve host {urlsplit(f'//{place}').hostname} ({system.strerror})"
+    if isinstance(system, ConnectionRefusedError):
+        return f"{place} refused the connection"
+    words: dict[type[Exception], str] = {
+        httpcore.ConnectTimeout: "did not accept the connection in time",
+        httpcore.TimeoutException: "stalled",
+        httpcore.ConnectError: f"cannot be reached ({getattr(system, 'strerror', None) or error})",
+        httpcore.NetworkError: "cut the connection",
+    }
+    cut = "cut the connection" if _CUT in str(error) else f"does not speak HTTP ({error})"
+    return f"{place} {next((text for kind, text in words.items() if isinstance(error, kind)), cut)}"

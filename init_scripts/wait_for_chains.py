@@ -1,0 +1,150 @@
+"""``wait-for-chains``: a blocking init step that opens when the exposers of other pods answer."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+
+from exposer import log as logs
+from exposer.client import Client, base_url
+from exposer.duration import parse_duration
+from exposer.errors import BadInputError, ExposerError, UsageError
+from init_scripts.backoff import Backoff
+from init_scripts.conditions import parse_condition
+from init_scripts.gate import wait_for_all
+from init_scripts.interrupts import Interrupted, interruptible
+
+log = logging.getLogger("wait-for-chains")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Wait, then run the command behind ``--`` if there is one; returns the exit code."""
+    arguments, command = _partition(list(sys.argv[1:] if argv is None else argv))
+    options = parser().parse_args(arguments)
+    logs.configure("json" if options.log_format == "json" else "text", "error" if options.quiet else "info")
+    try:
+        with interruptible():
+            _wait(options)
+            if command:
+                _become(command)
+    except Interrupted as interrupted:
+        log.error("ended by %s", interrupted.signal.name)  # noqa: TRY400 - a signal needs no traceback
+        return 128 + interrupted.signal
+    except ExposerError as error:
+        log.error("%s", error)  # noqa: TRY400 - nor does a failure that is explained in one line
+        return error.exit_code
+    return 0
+
+
+def _wait(options: argparse.Namespace) -> None:
+    condition = parse_condition(options.condition)
+    with ExitStack() as clients:
+        asks = {
+            target: partial(condition.ask, clients.enter_context(Client(url)))
+            for target, url in _urls(options.targets, os.environ).items()
+        }
+        wait_for_all(asks, limit=options.timeout or None, backoff=Backoff(first=options.interval))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, without the command behind ``--``."""
+    result = argparse.ArgumentParser(
+        prog="wait-for-chains",
+        usage="wait-for-chains [options] [target ...] [-- command argument ...]",
+        description="Wait until every target fulfils the condition, then run the command.",
+        epilog="Exit codes: 0 open; 2 usage; 3 bad configuration; 124 timed out; 128+n ended by signal n;"
+        " with a command, the command's own. Durations: 500ms, 30s, 2m, 1h; a bare number is seconds.",
+        formatter_class=partial(argparse.HelpFormatter, width=100, max_help_position=30),
+        allow_abbrev=False,
+    )
+    result.add_argument(
+        "targets",
+        nargs="*",
+        metavar="target",
+        help="a name, host:port or URL of an exposer (port 8081 unless given);"
+        " without any: GENESIS_HOST, GENESIS_PORT and NAMESPACE of the environment",
+    )
+    result.add_argument(
+        "--for",
+        dest="condition",
+        default="node_id",
+        metavar="CONDITION",
+        help="node_id, genesis, ready, artifact:NAME or height:N (of an exposer or a CometBFT RPC); default node_id",
+    )
+    result.add_argument(
+        "-t",
+        "--timeout",
+        type=_duration,
+        default=0.0,
+        metavar="DURATION",
+        help="give up after it; default 0: never",
+    )
+    result.add_argument(
+        "-i",
+        "--interval",
+        type=_interval,
+        default=1.0,
+        metavar="DURATION",
+        help="the first pause between two tries; pauses double up to 10s, with jitter; default 1s",
+    )
+    result.add_argument("-q", "--quiet", action="store_true", help="log nothing but a failure")
+    result.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default=os.environ.get("EXPOSER_LOG_FORMAT"),
+        help="of the lines on stderr [EXPOSER_LOG_FORMAT; default text]",
+    )
+    return result
+
+
+def _partition(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """What stands before and behind the first ``--`` (argparse would give some of it to the targets)."""
+    if "--" not in arguments:
+        return arguments, []
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _urls(targets: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Target as given -> URL of its exposer."""
+    if targets:
+        return {target: base_url(target) for target in targets}
+    host = environment.get("GENESIS_HOST", "")
+    if not host:
+        raise UsageError("nothing to wait for: name a target, or set GENESIS_HOST")
+    if "://" not in host:
+        namespace = environment.get("NAMESPACE", "")
+        domain = f".{namespace}.svc.cluster.local" if namespace and "." not in host else ""
+        host = f"{host}{domain}:{environment.get('GENESIS_PORT') or 8081}"
+    try:
+        return {host: base_url(host)}
+    except UsageError as error:
+        raise BadInputError(f"GENESIS_HOST, GENESIS_PORT, NAMESPACE: {error}") from error
+
+
+def _become(command: list[str]) -> None:
+    """Replace this process by ``command``; returns never."""
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - what the caller asked for; no shell reads it
+    except OSError as error:
+        raise BadInputError(f"cannot run {command[0]}: {error.strerror}; check the command behind --") from error
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except BadInputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _interval(text: str) -> float:
+    if not (seconds := _duration(text)):
+        raise argparse.ArgumentTypeError("a pause of 0 would hammer the target; write for example 100ms")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

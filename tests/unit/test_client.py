@@ -1,0 +1,188 @@
+import socket
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted_server import Exchange, Script, ScriptedServer, answer, head, raw, reset, stall
+
+from exposer.client import Client, base_url
+from exposer.errors import TemporaryError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("target", "url"),
+    [
+        ("genesis", "http://genesis:8081"),
+        ("genesis:9000", "http://genesis:9000"),
+        ("my_chain-genesis-0.default.svc.cluster.local.", "http://my_chain-genesis-0.default.svc.cluster.local.:8081"),
+        ("10.0.0.1", "http://10.0.0.1:8081"),
+        ("[::1]", "http://[::1]:8081"),
+        ("[fd00::7]:9000", "http://[fd00::7]:9000"),
+        ("http://genesis", "http://genesis"),
+        ("https://genesis:8443/chain-a/", "https://genesis:8443/chain-a"),
+    ],
+)
+def test_targets(target: str, url: str) -> None:
+    """A name, a host with a port and a URL each become the URL that is meant; only a bare host gets our port."""
+    assert base_url(target) == url
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["", ":8081", "a:b", "a:0", "a:65536", "::1", "[::1", "a b", "a\nb", "a/b", "a..b", "x" * 64, "ftp://a", "http://",
+     "http://u:p@a", "http://a?b", "http://a#b", "http://a\x7f", "gen\u00e9sis"],
+)  # fmt: skip
+def test_no_targets(target: str) -> None:
+    """What is no target is a usage error that shows the forms there are."""
+    with pytest.raises(UsageError, match="write a name, host:port"):
+        base_url(target)
+
+
+def test_credentials_are_not_repeated() -> None:
+    """A URL with a password in it is refused without showing the password."""
+    with pytest.raises(UsageError) as caught:
+        base_url("http://user:secret@genesis")
+
+    assert "secret" not in str(caught.value)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_target_or_a_usage_error(text: str) -> None:
+    """No text makes `base_url` fail in another way, and every URL it gives is printable."""
+    with suppress(UsageError):
+        assert base_url(text).isascii()
+
+
+def test_an_answer_of_any_status_is_returned() -> None:
+    """Status, lower-case headers and body come as sent, also for errors and redirects; those are not followed."""
+    with (
+        ScriptedServer(answer(302, b"away", {"Location": "/other"})) as server,
+        Client(server.url + "/base/") as client,
+    ):
+        got = client.get("/node_id")
+
+    assert (got.status, got.headers["location"], got.body) == (302, "/other", b"away")
+    assert [asked.path for asked in server.asked] == ["/base/node_id"]
+
+
+def test_what_a_request_carries() -> None:
+    """A request asks for unencoded bytes, names this program, and sends the caller's headers and body."""
+    with ScriptedServer(answer(200)) as server, Client(server.url) as client:
+        client.request("POST", "/credit", body=b"{}", headers={"content-type": "application/json"})
+
+    asked = server.asked[0]
+    assert (asked.method, asked.path, asked.headers["content-length"]) == ("POST", "/credit", "2")
+    assert (asked.headers["accept-encoding"], asked.headers["content-type"]) == ("identity", "application/json")
+    assert asked.headers["user-agent"].startswith("exposer/")
+
+
+def test_a_connection_is_used_again() -> None:
+    """Requests one after the other share a connection, which is what keeps polling cheap."""
+    connections = set()
+
+    def script(exchange: Exchange) -> bool:
+        connections.add(exchange.peer)
+        return answer(200)(exchange)
+
+    with ScriptedServer(script) as server, Client(server.url) as client:
+        for _ in range(3):
+            client.get("/")
+
+    assert len(connections) == 1
+
+
+def test_proxy_variables_are_not_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pods reach each other directly, whatever proxy the environment names."""
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with ScriptedServer(answer(200)) as server, Client(server.url) as client:
+        assert client.get("/").status == 200
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (reset, "cut the connection"),
+        (raw(b""), "cut the connection"),
+        (raw(head(200, {"Content-Length": 10}) + b"half"), "cut the connection"),
+        (raw(head(200, {"Transfer-Encoding": "chunked"}) + b"4\r\nhalf\r\n"), "cut the connection"),
+        (raw(b"220 mail.example ESMTP\r\n\r\n"), "does not speak HTTP"),
+        (answer(200, b"x" * 101), "more than 100 bytes"),
+    ],
+    ids=["reset", "closed", "short", "short-chunked", "smtp", "too-large"],
+)
+def test_faults_in_plain_words(script: Script, words: str) -> None:
+    """Every way a server can fail is a temporary error that names the server and what it did."""
+    with (
+        ScriptedServer(script) as server,
+        Client(server.url, timeout=0.1) as client,
+        pytest.raises(TemporaryError, match=words) as caught,
+    ):
+        client.get("/", limit=100)
+
+    assert server.place in str(caught.value)
+
+
+def test_a_stall() -> None:
+    """A server that says nothing for the client's timeout has stalled."""
+    with (
+        ScriptedServer(stall) as server,
+        Client(server.url, timeout=0.05) as client,
+        pytest.raises(TemporaryError, match=f"{server.place} stalled"),
+    ):
+        client.get("/")
+
+
+def test_a_refused_connection() -> None:
+    """A port that nobody listens on is said to refuse."""
+    with (
+        ScriptedServer(listening=False) as server,
+        Client(server.url) as client,
+        pytest.raises(TemporaryError, match=f"{server.place} refused the connection"),
+    ):
+        client.get("/")
+
+
+def test_a_name_that_does_not_resolve() -> None:
+    """A failed look-up is a temporary error that names the host: DNS lags behind a pod's start."""
+    with (
+        Client("http://genesis.invalid:8081") as client,
+        pytest.raises(TemporaryError, match=r"cannot resolve host genesis\.invalid"),
+    ):
+        client.get("/")
+
+
+def test_a_connection_that_is_not_accepted() -> None:
+    """A host that drops packets costs no more than the time to connect, however long an answer may take."""
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)  # its queue takes one connection more than this; the next gets no answer
+        first.connect(full.getsockname())
+        second.setblocking(False)
+        second.connect_ex(full.getsockname())
+        with (
+            Client(f"http://127.0.0.1:{full.getsockname()[1]}", timeout=0.1) as client,
+            pytest.raises(TemporaryError, match="did not accept the connection in time"),
+        ):
+            client.get("/", timeout=1000)
+
+
+def test_a_stream_is_read_piece_by_piece() -> None:
+    """The body of a stream is not gathered: what came before a cut is there, then the cut is told."""
+    half = raw(head(200, {"Content-Length": 10}) + b"half")
+    with ScriptedServer(half) as server, Client(server.url) as client, client.stream("/genesis") as stream:
+        chunks = stream.chunks()
+
+        assert next(chunks) == b"half"
+        with pytest.raises(TemporaryError, match="cut the connection"):
+            next(chunks)
+
+
+def test_a_stream_may_be_left_early() -> None:
+    """Leaving a body unread drops that connection, and the next request works."""
+    with ScriptedServer(answer(200, b"x" * 1_000_000)) as server, Client(server.url) as client:
+        with client.stream("/genesis") as stream:
+            next(stream.chunks())
+
+        assert client.get("/").status == 200
