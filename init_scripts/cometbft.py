@@ -1,0 +1,111 @@
+"""The driver that needs no binary: keys, genesis and configuration as ``cometbft init`` and ``testnet`` write them.
+
+Formats: CometBFT v0.38 ``p2p/key.go``, ``privval/file.go``, ``types/genesis.go``, ``config/toml.go``.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from exposer.identity import PublicKey, ed25519_public, node_id
+from init_scripts.genesis import render
+from init_scripts.keys import Key, load_keys
+from init_scripts.settings import PodSettings
+
+_POWER = "10"
+_CONSENSUS_PARAMS = {
+    "block": {"max_bytes": "22020096", "max_gas": "-1"},
+    "evidence": {
+        "max_age_num_blocks": "100000",
+        "max_age_duration": "172800000000000",  # nanoseconds: 48 h
+        "max_bytes": "1048576",
+    },
+    "validator": {"pub_key_types": ["ed25519"]},
+    "version": {"app": "0"},
+    "abci": {"vote_extensions_enable_height": "0"},
+}
+
+
+def make_genesis(settings: PodSettings, stage: Path, *, validators: int, genesis_time: str) -> Mapping[str, Any]:
+    """The genesis pod's home: a genesis that names the validators of all pods, and this pod's own identity."""
+    keys = load_keys(settings.keys_config)
+    members = [keys.at("genesis", 0), *(keys.at("validators", ordinal) for ordinal in range(validators - 1))]
+    write_home(settings, stage, members[0])
+    genesis = {
+        "genesis_time": genesis_time or _now(),
+        "chain_id": settings.chain_id,
+        "initial_height": "0",
+        "consensus_params": _CONSENSUS_PARAMS,
+        "validators": [_genesis_validator(member) for member in members],
+        "app_hash": "",
+    }
+    (stage / "config/genesis.json").write_bytes(render(genesis))
+    return {}
+
+
+def make_validator(settings: PodSettings, stage: Path) -> Mapping[str, Any]:
+    """A validator pod's home: the identity at its ordinal; the genesis comes from the genesis pod."""
+    write_home(settings, stage, load_keys(settings.keys_config).at("validators", settings.ordinal))
+    return {}
+
+
+def write_home(settings: PodSettings, stage: Path, key: Key) -> None:
+    """``node_key.json``, ``priv_validator_key.json``, ``priv_validator_state.json`` and ``config.toml`` of one node."""
+    (stage / "config").mkdir()
+    (stage / "data").mkdir(mode=0o700)
+    private = _private_key(key.node_seed())
+    _write_secret(stage / "config/node_key.json", json.dumps({"priv_key": private}, separators=(",", ":")).encode())
+    public = _public_key(key.consensus_seed())
+    validator = {
+        "address": public.address.hex().upper(),
+        "pub_key": public.to_json(),
+        "priv_key": _private_key(key.consensus_seed()),
+    }
+    _write_secret(stage / "config/priv_validator_key.json", render(validator))
+    _write_secret(stage / "data/priv_validator_state.json", render({"height": "0", "round": 0, "step": 0}))
+    template = resources.files("init_scripts").joinpath("cometbft.toml").read_text(encoding="utf-8")
+    (stage / "config/config.toml").write_text(
+        template.replace('moniker = ""', f"moniker = {json.dumps(settings.node_name)}", 1), encoding="utf-8"
+    )
+
+
+def derived_node_id(key: Key) -> str:
+    """The node id of the pod with this key, known before the pod exists."""
+    return node_id(_public_key(key.node_seed()))
+
+
+def _genesis_validator(key: Key) -> dict[str, Any]:
+    public = _public_key(key.consensus_seed())
+    return {
+        "address": public.address.hex().upper(),
+        "pub_key": public.to_json(),
+        "power": _POWER,
+        "name": key.name,
+    }
+
+
+def _public_key(seed: bytes) -> PublicKey:
+    return PublicKey("tendermint/PubKeyEd25519", base64.b64encode(ed25519_public(seed)).decode())
+
+
+def _private_key(seed: bytes) -> dict[str, str]:
+    """CometBFT's form of an ed25519 private key: the seed followed by the public key (RFC 8032 section 5.1.5)."""
+    return {
+        "type": "tendermint/PrivKeyEd25519",
+        "value": base64.b64encode(seed + ed25519_public(seed)).decode(),
+    }
+
+
+def _write_secret(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,178 @@
+"""``create-validator``: the pod's account bonds, once its node is at the tip; where it is a validator, all is done."""
+
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from exposer.client import Client
+from exposer.errors import BadInputError, TemporaryError
+from exposer.identity import validator_public_key
+from init_scripts.backoff import Backoff, Patience
+from init_scripts.binary import BinaryFailedError, ChainBinary
+from init_scripts.coins import parse_coins, render_coins
+from init_scripts.cosmos import KEYRING, default_stake
+from init_scripts.keys import load_keys
+from init_scripts.node import Node
+from init_scripts.settings import PodSettings, Seconds
+from init_scripts.step import Reporter, run_program
+
+STEP = "create-validator"
+log = logging.getLogger(STEP)
+_HALF_A_BLOCK = Backoff(first=0.25, cap=2.0)
+_COMMISSION = {"commission-rate": "0.1", "commission-max-rate": "0.2", "commission-max-change-rate": "0.01"}
+
+
+class CreateValidatorSettings(PodSettings):
+    """The environment of ``create-validator``."""
+
+    node_url: str = Field("http://127.0.0.1:26657", description="the RPC of this pod's node")
+    faucet_url: str = Field("", description="the faucet that is asked when the account is empty")
+    validator_stake: str = Field(
+        "", description="what the validator bonds; default a twentieth of what its account has"
+    )
+    fees: str = Field("", description="what the transaction pays; default 100000 of DENOM")
+    timeout: Seconds = Field(300.0, description="how long to try in all, in seconds or like 5m")
+
+
+class _Registration:
+    """One pod's way from an account to a validator."""
+
+    def __init__(self, settings: CreateValidatorSettings, node: Node) -> None:
+        self.settings = settings
+        self.node = node
+        self.patience = Patience(settings.timeout, _HALF_A_BLOCK)
+        self.binary = ChainBinary(settings.chain_bin, settings.chain_dir)
+        self.key = load_keys(settings.keys_config).at("validators", settings.ordinal)
+        self.address = self._show("--address")
+        self.operator = self._show("--bech", "val", "--address")
+
+    def run(self) -> None:
+        """Until the validator exists; every try looks first, so that none bonds twice."""
+        self._until("the node is at the tip", self._at_tip)
+        self._until("the validator exists", self._registered)
+
+    def _until(self, what: str, attempt: Callable[[], bool]) -> None:
+        cause = ""
+        while True:
+            try:
+                if attempt():
+                    return
+            except (TemporaryError, BinaryFailedError) as error:
+                if str(error) != cause:
+                    cause = str(error)
+                    log.warning("waiting until %s: %s", what, cause)
+            if not self.patience.left:
+                raise TemporaryError(
+                    f"gave up after {self.settings.timeout:.0f} s waiting until {what}; last cause: {cause or 'none'}"
+                )
+            self.patience.pause()
+
+    def _at_tip(self) -> bool:
+        sync = self.node.sync()
+        return sync.height > 0 and not sync.catching_up
+
+    def _registered(self) -> bool:
+        state = self.node.validator(self.operator)
+        if state:
+            log.info("%s is a validator (%s)", self.operator, "bonded" if state.bonded else "not bonded yet")
+            return True
+        balance = self.node.balance(self.address, self.settings.denom)
+        if balance == 0:
+            self._ask_faucet()
+            return False
+        self._await_block(self._submit(balance))
+        return False  # the next look decides
+
+    def _ask_faucet(self) -> None:
+        denom = self.settings.denom
+        if not self.settings.faucet_url:
+            raise BadInputError(
+                f"{self.address} has no {denom}; fund it in the genesis (KEYS_CONFIG validators), or set FAUCET_URL"
+            )
+        log.info("asking the faucet for %s", denom)
+        body = json.dumps({"address": self.address, "denom": denom}).encode()
+        with Client(self.settings.faucet_url) as faucet:
+            answer = faucet.request(
+                "POST", "/credit", body=body, headers={"content-type": "application/json"}, timeout=60.0
+            )
+        if answer.status >= 300:  # noqa: PLR2004 - not a success
+            raise TemporaryError(f"the faucet answers {answer.status}")
+
+    def _submit(self, balance: int) -> str:
+        """Sign and send the transaction; returns its hash."""
+        settings = self.settings
+        stake = parse_coins(settings.validator_stake, "VALIDATOR_STAKE") if settings.validator_stake else None
+        amount = render_coins(stake or default_stake({settings.denom: balance}, settings.denom))
+        fees = settings.fees or f"100000{settings.denom}"
+        help_text = self.binary.start(["tx", "staking", "create-validator", "--help"]).stdout
+        with tempfile.TemporaryDirectory(prefix="create-validator-") as directory:
+            what = self._arguments(amount, Path(directory), by_file="validator.json" in help_text)
+            sent = self.binary.run(
+                *("tx", "staking", "create-validator", *what, "--from", self.key.name, *KEYRING),
+                *(
+                    "--chain-id",
+                    settings.chain_id,
+                    "--node",
+                    settings.node_url.replace("http://", "tcp://", 1),
+                ),
+                *("--gas", "auto", "--gas-adjustment", "1.5", "--fees", fees, "--output", "json", "--yes"),
+            )
+        answer = json.loads(sent)
+        if answer.get("code", 0) != 0:
+            raise TemporaryError(f"the node refused the transaction: {answer.get('raw_log', '')}")
+        log.info("sent %s, bonding %s", answer["txhash"], amount)
+        return str(answer["txhash"])
+
+    def _arguments(self, amount: str, directory: Path, *, by_file: bool) -> list[str]:
+        """From SDK 0.50 on the validator is described by a file, before by flags; the binary's own help tells which."""
+        public = validator_public_key((self.settings.chain_dir / "config/priv_validator_key.json").read_bytes())
+        pubkey = {"@type": public.type_url, "key": public.value}
+        values = {
+            "amount": amount,
+            "moniker": self.settings.node_name,
+            **_COMMISSION,
+            "min-self-delegation": "1",
+        }
+        if by_file:
+            path = directory / "validator.json"
+            path.write_text(json.dumps({"pubkey": pubkey, **values}), encoding="utf-8")
+            return [str(path)]
+        return [f"--{name}={value}" for name, value in {"pubkey": json.dumps(pubkey), **values}.items()]
+
+    def _await_block(self, tx_hash: str) -> None:
+        while (result := self.node.transaction(tx_hash)) is None:
+            if not self.patience.left:
+                raise TemporaryError(f"transaction {tx_hash} is in no block after {self.settings.timeout:.0f} s")
+            self.patience.pause()
+        if result.code != 0:
+            raise TemporaryError(f"transaction {tx_hash} failed in block {result.height}: {result.log}")
+        log.info("the transaction is in block %s", result.height)
+
+    def _show(self, *how: str) -> str:
+        return self.binary.run("keys", "show", self.key.name, *how, *KEYRING).strip()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the step; returns its exit code."""
+    return run_program(
+        STEP, CreateValidatorSettings, _run, argv, "Make this pod's account a validator of the running chain."
+    )
+
+
+def _run(settings: CreateValidatorSettings, report: Reporter) -> None:
+    if settings.chain_driver == "cometbft":
+        log.info("the genesis names every validator of this network; nothing to create")
+        return
+    report("running")
+    with Client(settings.node_url) as client:
+        _Registration(settings, Node(client)).run()
+    report("done", 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

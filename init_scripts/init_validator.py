@@ -1,0 +1,56 @@
+"""``init-validator``: a joining pod gets its identity and the genesis pod's genesis, verified."""
+
+import sys
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import Field
+
+from exposer.client import Client
+from exposer.errors import BadInputError
+from exposer.volume import Transaction
+from init_scripts import cometbft, cosmos
+from init_scripts.leader import Expected, download_genesis
+from init_scripts.settings import JoiningSettings
+from init_scripts.signing_state import PATH as SIGNING_STATE
+from init_scripts.signing_state import refuse_foreign
+from init_scripts.step import run_step
+
+STEP = "init-validator"
+
+
+class ValidatorSettings(JoiningSettings):
+    """The environment of ``init-validator``."""
+
+    genesis_sha256: str = Field(
+        "", pattern=r"^([0-9a-fA-F]{64})?$", description="the genesis's SHA-256, where it is known"
+    )
+
+    INPUTS: ClassVar[tuple[str, ...]] = (
+        *JoiningSettings.INPUTS,
+        *("keys_config", "hd_path", "coin_type", "ordinal", "genesis_sha256"),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the step; returns its exit code."""
+    return run_step(STEP, ValidatorSettings, make, argv, "Recover the pod's keys and fetch the verified genesis.")
+
+
+def make(settings: ValidatorSettings, transaction: Transaction) -> None:
+    """Fill the stage with the validator pod's home, and commit it."""
+    if not settings.genesis_host:
+        raise BadInputError("GENESIS_HOST (--genesis-host) is required: the genesis pod's host, or its exposer's URL")
+    refuse_foreign(transaction.root, force=settings.force)
+    driver = cosmos if settings.chain_driver == "cosmos" else cometbft
+    facts = driver.make_validator(settings, transaction.stage)
+    expected = Expected(settings.chain_id, settings.genesis_sha256.lower() or None)
+    with Client(settings.leader_url) as client:
+        path = transaction.stage / "config/genesis.json"
+        path.unlink(missing_ok=True)  # what `init` of a chain binary left there
+        download_genesis(client, path, expected, within=settings.download_timeout)
+    transaction.commit(state=[SIGNING_STATE], facts=facts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""The environment of the steps. The names are those that users of such scripts know."""
+
+import re
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from exposer.duration import parse_duration
+from exposer.errors import ExposerError
+from exposer.log import LogFormat
+from exposer.records import digest_file, digest_input
+from exposer.settings import Settings, environment_name
+from init_scripts.keys import standard_path
+
+_HD_PATH = r"^m(/\d+'?)+/\d+$"
+TIME_PATTERN = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z)?$"
+
+
+def _seconds(value: object) -> object:
+    try:
+        return parse_duration(value) if isinstance(value, str) else value
+    except ExposerError as error:
+        raise ValueError(str(error)) from error
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Driver = Literal["cosmos", "cometbft"]
+
+
+class PodSettings(Settings):
+    """What every step knows: the chain, the pod, and the volume that they share."""
+
+    chain_driver: Driver = Field("cosmos", description="cosmos drives an SDK binary, cometbft needs none")
+    chain_id: str = Field(min_length=1, max_length=50, description="the chain's id")
+    chain_bin: str = Field("", description="the chain's binary: a name on PATH or a path")
+    chain_dir: Path = Field(description="the node's home, the root of the pod's volume")
+    denom: str = Field("stake", description="the bond denomination")
+    keys_config: Path = Field(Path("/configs/keys.json"), description="the keys file")
+    hostname: str = Field("genesis-0", description="the pod's name; its ordinal follows the last dash")
+    pod_index: int | None = Field(None, ge=0, description="the pod's ordinal where the name does not tell it")
+    moniker: str = Field("", max_length=70, description="the node's name among its peers; default the pod's name")
+    hd_path: str = Field("", pattern=rf"{_HD_PATH}|^$", description="the HD path of the accounts (BIP-32)")
+    coin_type: int = Field(118, ge=0, description="the coin type of the accounts (SLIP-44), unless HD_PATH is set")
+    log_format: LogFormat = Field("text", description="text or json", validation_alias="EXPOSER_LOG_FORMAT")
+    log_level: str = Field("info", description="debug, info, warning or error", validation_alias="EXPOSER_LOG_LEVEL")
+    force: bool = Field(
+        False,
+        description="take back this step and all later ones, then run it",
+        validation_alias="EXPOSER_FORCE",
+    )
+
+    INPUTS: ClassVar[tuple[str, ...]] = ("chain_driver", "chain_id", "denom")
+
+    @model_validator(mode="after")
+    def _binary_is_named(self) -> Self:
+        if self.chain_driver == "cosmos" and not self.chain_bin:
+            raise ValueError("CHAIN_BIN (--chain-bin) is required with CHAIN_DRIVER=cosmos: name the chain's binary")
+        return self
+
+    @property
+    def ordinal(self) -> int:
+        """The pod's number in its set: ``POD_INDEX``, or what follows the last dash of ``HOSTNAME``."""
+        if self.pod_index is not None:
+            return self.pod_index
+        found = re.search(r"-(\d+)$", self.hostname)
+        return int(found[1]) if found else 0
+
+    @property
+    def node_name(self) -> str:
+        """The moniker; CometBFT refuses more than 70 characters."""
+        return self.moniker or self.hostname[:70]
+
+    @property
+    def path(self) -> str:
+        """The HD path of the accounts."""
+        return self.hd_path or standard_path(self.coin_type)
+
+    def inputs(self) -> dict[str, str]:
+        """Variable -> SHA-256 of all that this step's outcome depends on; of a file it is the content that counts."""
+        return {self._input_name(name): self._digest(getattr(self, name)) for name in self.INPUTS}
+
+    @classmethod
+    def _input_name(cls, name: str) -> str:
+        return environment_name(cls, name) if name in cls.model_fields else name
+
+    @staticmethod
+    def _digest(value: object) -> str:
+        if isinstance(value, Path):
+            return digest_input(digest_file(value) if value.is_file() else None)
+        return digest_input(value)
+
+
+class JoiningSettings(PodSettings):
+    """Where a validator pod finds the genesis pod; without ``GENESIS_HOST`` this is the genesis pod."""
+
+    genesis_host: str = Field("", description="the genesis pod's host, or the URL of its exposer")
+    genesis_port: Port = Field(8081, description="the port of the genesis pod's exposer")
+    genesis_p2p_port: Port = Field(26656, description="the p2p port of the genesis pod's node")
+    namespace: str = Field("", description="the Kubernetes namespace of a GENESIS_HOST without a dot")
+    download_timeout: Seconds = Field(
+        300.0, description="how long to try the genesis pod's exposer, in seconds or like 5m"
+    )
+
+    @property
+    def leader_host(self) -> str:
+        """The host name of the genesis pod, as peers dial it."""
+        host = self.genesis_host.partition("://")[2] or self.genesis_host
+        host = host.partition("/")[0]
+        host = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+        return f"{host}.{self.namespace}.svc.cluster.local" if self.namespace and "." not in host else host
+
+    @property
+    def leader_url(self) -> str:
+        """The URL of the genesis pod's exposer."""
+        return self.genesis_host if "://" in self.genesis_host else f"http://{self.leader_host}:{self.genesis_port}"

@@ -1,0 +1,107 @@
+"""How a step runs: settings, one transaction on the volume, an exit code; the same for every step."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from exposer import log as logs
+from exposer.errors import ExitCode, ExposerError, from_os_error
+from exposer.progress import Progress, State, read_progress, write_progress
+from exposer.settings import read_settings
+from exposer.volume import Transaction, open_volume
+from init_scripts.interrupts import Interrupted, interruptible
+from init_scripts.settings import PodSettings
+
+S = TypeVar("S", bound=PodSettings)
+
+
+def run_step(
+    step: str,
+    cls: type[S],
+    work: Callable[[S, Transaction], None],
+    argv: Sequence[str] | None,
+    description: str,
+) -> int:
+    """Run ``work`` as the transaction ``step`` of the pod's volume; returns the exit code.
+
+    A step that is complete with the same inputs does nothing and returns 0.
+    """
+    return run_program(step, cls, lambda settings, report: _transact(step, settings, work, report), argv, description)
+
+
+def run_program(
+    step: str,
+    cls: type[S],
+    run: "Callable[[S, Reporter], None]",
+    argv: Sequence[str] | None,
+    description: str,
+) -> int:
+    """Read the settings and call ``run``; every way it can end becomes a reported exit code."""
+    try:
+        settings = read_settings(cls, argv, prog=step, description=description)
+    except ExposerError as error:
+        logs.configure()
+        logging.getLogger(step).error("%s", error)  # noqa: TRY400 - a wrong setting needs no traceback
+        return error.exit_code
+    logs.configure(settings.log_format, settings.log_level)
+    report = Reporter(step, settings.chain_dir)
+    try:
+        with interruptible():
+            run(settings, report)
+    except (Exception, Interrupted) as error:  # a documented exit code, never a stray traceback
+        logging.getLogger(step).debug("the cause", exc_info=error)  # a traceback may quote values: for who asks for it
+        code, reason = _outcome(error)
+    else:
+        return ExitCode.DONE
+    logging.getLogger(step).error("%s", reason)
+    report("failed", code, reason)
+    return code
+
+
+def _outcome(error: BaseException) -> tuple[int, str]:
+    """Exit code and reason of whatever ended a step."""
+    if isinstance(error, Interrupted):
+        return 128 + error.signal, f"ended by {error.signal.name}"
+    known = from_os_error(error) if isinstance(error, OSError) else error
+    if isinstance(known, ExposerError):
+        return int(known.exit_code), str(known)
+    return ExitCode.FAULT, f"{type(error).__name__}; run with EXPOSER_LOG_LEVEL=debug to see where"
+
+
+def _transact(step: str, settings: S, work: Callable[[S, Transaction], None], report: "Reporter") -> None:
+    log = logging.getLogger(step)
+    with open_volume(settings.chain_dir) as volume:
+        transaction = volume.begin(step, settings.inputs(), force=settings.force)
+        if transaction is None:
+            log.info("already complete on this volume")
+            report.settle()
+            return
+        report("running")
+        log.info("starts for %s", settings.chain_id)
+        work(settings, transaction)
+        report("done", 0)
+        log.info("complete")
+
+
+class Reporter:
+    """Tells the sidecar how far the step is; a volume that refuses even that must not hide the real failure."""
+
+    def __init__(self, step: str, root: Path) -> None:
+        self._step = step
+        self._root = root
+        self._started = time.time()
+
+    def settle(self) -> None:
+        """The step is complete: correct what an earlier run, cut short or refused, said last; else touch nothing."""
+        former = read_progress(self._root).get(self._step)
+        if former is None or former.state != "done":
+            self("done", 0)
+
+    def __call__(self, state: State, exit_code: int | None = None, reason: str = "") -> None:
+        """Say how far the step is."""
+        ended = None if state == "running" else time.time()
+        with contextlib.suppress(OSError):
+            write_progress(self._root, Progress(self._step, state, self._started, ended, exit_code, reason))

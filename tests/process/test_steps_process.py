@@ -1,0 +1,224 @@
+"""The steps as processes: every way to end has its documented exit code, and a failed step leaves no file behind."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from networks import write_keys
+from scripted_server import ScriptedServer, answer, file, stall
+
+from exposer.progress import read_progress
+
+NODE_ID = b'{"node_id":"0123456789abcdef0123456789abcdef01234567"}'
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> dict[str, str]:
+    """The environment of a genesis pod of the driver that needs no binary."""
+    return {
+        "CHAIN_DRIVER": "cometbft",
+        "CHAIN_ID": "steps-1",
+        "CHAIN_DIR": str(tmp_path / "home"),
+        "KEYS_CONFIG": str(write_keys(tmp_path / "keys.json", validators=2)),
+        "NUM_VALIDATORS": "2",
+        "HOSTNAME": "steps-genesis-0",
+    }
+
+
+def run(step: str, environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a step to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", f"init_scripts.{step}", *arguments],
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def final_files(root: Path) -> list[str]:
+    """What is on the volume outside the steps' own directory."""
+    found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    return sorted(str(path) for path in found if path.parts[0] != ".exposer")
+
+
+def test_the_genesis_pod_becomes_ready(pod: dict[str, str]) -> None:
+    """The two steps of a genesis pod end with 0, and leave a node id that is the node key's; a rerun does nothing."""
+    for step in ("init_genesis", "init_config"):
+        done = run(step, pod)
+        assert done.returncode == 0, done.stderr
+    node_id = (Path(pod["CHAIN_DIR"]) / "config/node_id.json").read_bytes()
+
+    assert len(json.loads(node_id)["node_id"]) == 40
+    assert "already complete" in run("init_config", pod).stderr
+
+
+def test_other_inputs_exit_5_and_force_goes_on(pod: dict[str, str]) -> None:
+    """A volume with other inputs is never replaced silently; --force starts over."""
+    run("init_genesis", pod)
+    other = {**pod, "CHAIN_ID": "steps-2"}
+    refused = run("init_genesis", other)
+
+    assert refused.returncode == 5
+    assert "CHAIN_ID" in refused.stderr
+    assert read_progress(Path(pod["CHAIN_DIR"]))["init-genesis"].state == "failed"
+    assert run("init_genesis", other, "--force").returncode == 0
+    assert json.loads((Path(pod["CHAIN_DIR"]) / "config/genesis.json").read_bytes())["chain_id"] == "steps-2"
+
+
+def test_a_refused_run_is_forgotten_when_the_right_one_follows(pod: dict[str, str]) -> None:
+    """The phase that people see does not stay on a failure that is over."""
+    run("init_genesis", pod)
+    run("init_genesis", {**pod, "CHAIN_ID": "steps-2"})
+    run("init_genesis", pod)
+
+    assert read_progress(Path(pod["CHAIN_DIR"]))["init-genesis"].state == "done"
+
+
+@pytest.mark.parametrize(
+    ("step", "change", "code", "what"),
+    [
+        ("init_genesis", {"CHAIN_ID": ""}, 3, "CHAIN_ID"),
+        ("init_genesis", {"NUM_VALIDATORS": "none"}, 3, "NUM_VALIDATORS"),
+        ("init_genesis", {"NUM_VALIDATORS": "9", "KEYS_CONFIG": "three"}, 3, "role 'validators' has 2 entries"),
+        ("init_genesis", {"KEYS_CONFIG": "/nowhere/keys.json"}, 3, "KEYS_CONFIG"),
+        ("init_genesis", {"GENESIS_TIME": "yesterday"}, 3, "GENESIS_TIME"),
+        ("init_genesis", {"CHAIN_DRIVER": "cosmos"}, 3, "CHAIN_BIN"),
+        (
+            "init_genesis",
+            {"CHAIN_DRIVER": "cosmos", "CHAIN_BIN": "no-such-binary"},
+            3,
+            "no executable 'no-such-binary'",
+        ),
+        ("init_config", {}, 3, "run init-genesis or init-validator first"),
+        ("init_validator", {}, 3, "GENESIS_HOST"),
+        ("create_validator", {"CHAIN_DRIVER": "cosmos"}, 3, "CHAIN_BIN"),
+        ("create_validator", {}, 0, "genesis names every validator"),
+    ],
+)
+def test_wrong_input_exits_3_naming_field_and_cure(
+    pod: dict[str, str], tmp_path: Path, step: str, change: dict[str, str], code: int, what: str
+) -> None:
+    """Bad input is told in one line, and nothing is at a final path."""
+    if change.get("KEYS_CONFIG") == "three":
+        change = {**change, "KEYS_CONFIG": str(write_keys(tmp_path / "three.json", validators=3))}
+    done = run(step, {**pod, **change})
+
+    assert done.returncode == code
+    assert what in done.stderr
+    assert "Traceback" not in done.stderr
+    home = Path(pod["CHAIN_DIR"])
+    assert not home.exists() or final_files(home) == []
+
+
+@pytest.mark.parametrize(
+    ("patch", "what"),
+    [
+        ({"consensus_parms": {}}, "did you mean 'consensus_params'"),
+        ({"validators": []}, "no validator anywhere"),
+        ([], "not a JSON object"),
+    ],
+)
+def test_a_patch_that_cannot_be_meant_is_refused(pod: dict[str, str], tmp_path: Path, patch: object, what: str) -> None:
+    """A patch that misses, or makes a genesis that will not run, ends with 3; the genesis is as it was."""
+    run("init_genesis", pod)
+    before = (Path(pod["CHAIN_DIR"]) / "config/genesis.json").read_bytes()
+    (tmp_path / "patch.json").write_text(json.dumps(patch))
+    done = run("init_config", {**pod, "GENESIS_PATCH": str(tmp_path / "patch.json")})
+
+    assert (done.returncode, what in done.stderr) == (3, True), done.stderr
+    assert (Path(pod["CHAIN_DIR"]) / "config/genesis.json").read_bytes() == before
+
+
+def test_overrides_of_the_network_file_win(pod: dict[str, str], tmp_path: Path) -> None:
+    """What the user sets is set last, in the file and the table it was asked for."""
+    run("init_genesis", pod)
+    overrides = tmp_path / "overrides.json"
+    overrides.write_text(json.dumps({"config.toml": {"p2p": {"laddr": "tcp://9.9.9.9:1"}, "mempool": {"size": 7}}}))
+    done = run("init_config", {**pod, "CONFIG_OVERRIDES": str(overrides), "TIMEOUT_COMMIT": "250ms"})
+
+    assert done.returncode == 0, done.stderr
+    text = (Path(pod["CHAIN_DIR"]) / "config/config.toml").read_text()
+    assert 'laddr = "tcp://9.9.9.9:1"' in text
+    assert "\nsize = 7\n" in text
+    assert 'timeout_commit = "250ms"' in text
+
+
+def test_a_foreign_signing_state_is_never_put_at_risk(pod: dict[str, str]) -> None:
+    """Where an unknown validator has signed, the step stops with 5 instead of setting its keys aside."""
+    state = Path(pod["CHAIN_DIR"]) / "data/priv_validator_state.json"
+    state.parent.mkdir(parents=True)
+    state.write_text('{"height": "41", "round": 0, "step": 3}')
+    refused = run("init_genesis", pod)
+
+    assert refused.returncode == 5
+    assert "height 41" in refused.stderr
+    assert final_files(Path(pod["CHAIN_DIR"])) == ["data/priv_validator_state.json"]
+
+
+def test_a_read_only_volume_exits_3(pod: dict[str, str], tmp_path: Path) -> None:
+    """A volume that cannot be a directory is said to be so; a retry does not help."""
+    (tmp_path / "file").write_text("")
+    done = run("init_genesis", {**pod, "CHAIN_DIR": str(tmp_path / "file/home")})
+
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_argument_exits_2(pod: dict[str, str]) -> None:
+    """The usage is shown."""
+    assert run("init_genesis", pod, "--nonsense").returncode == 2
+
+
+def test_sigterm_ends_a_waiting_step_with_143(pod: dict[str, str]) -> None:
+    """A step that waits for the genesis pod ends at once when it is told to, and nothing is at a final path."""
+    with ScriptedServer(stall) as server:
+        environment = {"PATH": os.environ["PATH"], **pod, "GENESIS_HOST": server.url, "HOSTNAME": "steps-validator-0"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "init_scripts.init_validator"], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stderr is not None
+        while not server.asked:
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=10)
+
+    assert process.returncode == 143
+    assert "SIGTERM" in told
+    assert final_files(Path(pod["CHAIN_DIR"])) == []
+
+
+def test_a_validator_pod_joins_a_leader(pod: dict[str, str], tmp_path: Path) -> None:
+    """A joining pod has the leader's genesis byte for byte, and dials the leader's node under its id."""
+    run("init_genesis", pod)
+    genesis = (Path(pod["CHAIN_DIR"]) / "config/genesis.json").read_bytes()
+    joining = {**pod, "CHAIN_DIR": str(tmp_path / "joining"), "HOSTNAME": "steps-validator-0"}
+    with ScriptedServer(file(genesis), answer(200, NODE_ID)) as server:
+        joining["GENESIS_HOST"] = server.url
+        for step in ("init_validator", "init_config"):
+            done = run(step, joining)
+            assert done.returncode == 0, done.stderr
+
+    assert (tmp_path / "joining/config/genesis.json").read_bytes() == genesis
+    config = (tmp_path / "joining/config/config.toml").read_text()
+    assert 'persistent_peers = "0123456789abcdef0123456789abcdef01234567@127.0.0.1:26656"' in config
+
+
+def test_no_line_of_any_step_holds_a_secret(pod: dict[str, str]) -> None:
+    """Not at the finest level either: no mnemonic, no word of one in a row, no private key."""
+    said = "".join(run(step, {**pod, "EXPOSER_LOG_LEVEL": "debug"}).stderr for step in ("init_genesis", "init_config"))
+    records = "".join(path.read_text() for path in (Path(pod["CHAIN_DIR"]) / ".exposer").rglob("*.json"))
+    keys = json.loads(Path(pod["KEYS_CONFIG"]).read_text())
+    private = json.loads((Path(pod["CHAIN_DIR"]) / "config/priv_validator_key.json").read_bytes())["priv_key"]["value"]
+
+    for entry in [*keys["genesis"], *keys["validators"]]:
+        words = entry["mnemonic"].split()
+        assert not any(f"{one} {two}" in said + records for one, two in itertools.pairwise(words))
+    assert private not in said + records

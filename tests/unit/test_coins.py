@@ -1,0 +1,28 @@
+"""Coins as the SDK writes them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exposer.errors import BadInputError
+from init_scripts.coins import parse_coins, render_coins, to_json, total
+
+denoms = st.from_regex(r"[a-zA-Z][a-zA-Z0-9/:._-]{2,8}", fullmatch=True)
+amounts = st.dictionaries(denoms, st.integers(0, 10**40), min_size=1, max_size=5)
+
+
+@given(coins=amounts)
+def test_coins_round_trip_in_every_form(coins: dict[str, int]) -> None:
+    """Text and JSON forms give the same amounts back, of any size, sorted by denomination."""
+    assert parse_coins(render_coins(coins), "COINS") == coins
+    assert total([to_json(coins)]) == coins
+    assert [coin["denom"] for coin in to_json(coins)] == sorted(coins)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "stake", "5stake,", "-5stake", "5st", "1.5stake", "5stake,6stake", "5stake 6atom"]
+)
+def test_what_is_no_coin_names_the_variable(text: str) -> None:
+    """A wrong or repeated coin is refused with the variable that holds it and an example."""
+    with pytest.raises(BadInputError, match=r"COINS: .*100stake"):
+        parse_coins(text, "COINS")

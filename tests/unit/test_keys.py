@@ -1,0 +1,142 @@
+"""Keys: derivation against published vectors, and a keys file that is refused without quoting it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import fresh_mnemonic
+
+from exposer.errors import BadInputError
+from init_scripts.keys import (
+    Key,
+    Mnemonic,
+    at_index,
+    decode_address,
+    derive_secp256k1,
+    encode_address,
+    load_keys,
+    standard_path,
+)
+
+ABANDON = "abandon " * 11 + "about"
+SEED = (
+    "5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc1"
+    "9a5ac40b389cd370d086206dec8aa6c43daea6690f20ad3d8d48b2d2ce9e38e4"
+)
+
+
+def test_seed_is_that_of_bip39() -> None:
+    """The seed of the test sentence without a passphrase is the published one."""
+    assert Mnemonic(ABANDON).seed().hex() == SEED
+
+
+@pytest.mark.parametrize(
+    ("path", "private"),
+    [
+        ("m/0'", "edb2e14f9ee77d26dd93b4ecede8d16ed408ce149b6cd80b0715a2d911a0afea"),
+        ("m/0'/1", "3c6cb8d0f6a264c91ea8b5030fadaa8e538b020f0a387421a12de9319dc93368"),
+        ("m/0'/1/2'", "cbce0d719ecf7431d88e6a89fa1483e02e35092af60c042b1df2ff59fa424dca"),
+        ("m/0'/1/2'/2", "0f479245fb19a38a1954c5c7c0ebab2f9bdfd96a17563ef28a6a4b1a2a764ef4"),
+        ("m/0'/1/2'/2/1000000000", "471b76e389e528d6de6d816857e012c5455051cad6660850e58372a6c3e6e7c8"),
+    ],
+)
+def test_derivation_is_that_of_bip32(path: str, private: str) -> None:
+    """Private keys of BIP-32's test vector 1, hardened and not."""
+    assert derive_secp256k1(bytes.fromhex("000102030405060708090a0b0c0d0e0f"), path).hex() == private
+
+
+def test_address_is_that_of_the_chains_binaries() -> None:
+    """The addresses that a real simd derives of the test sentence at the first three indices."""
+    addresses = [Key("a", Mnemonic(ABANDON), index).address("cosmos", standard_path(118)) for index in range(3)]
+
+    assert addresses == [
+        "cosmos19rl4cm2hmr8afy4kldpxz3fka4jguq0auqdal4",
+        "cosmos1jrkmdcwgq94uaamx6zax2luewlhf7u4kucx3kz",
+        "cosmos1kng7tv83qesgvv2ze7hxlw4urfrjk8vqqnpqdt",
+    ]
+
+
+def test_identities_differ_by_purpose_and_index() -> None:
+    """Consensus key, node key and the keys of other ordinals never share a seed."""
+    mnemonic = Mnemonic(fresh_mnemonic())
+    keys = [Key("k", mnemonic, index) for index in range(3)]
+    seeds = [seed for key in keys for seed in (key.node_seed(), key.consensus_seed())]
+
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_mnemonic_cannot_be_printed() -> None:
+    """No common way of turning a mnemonic into text shows a word of it."""
+    words = fresh_mnemonic()
+    secret = Mnemonic(words)
+    shown = f"{secret} {secret!r} {Key('n', secret)} {[secret]}"
+
+    assert not set(words.split()) & set(shown.replace("(", " ").replace(")", " ").split())
+
+
+def test_one_entry_serves_every_ordinal_by_index(tmp_path: Path) -> None:
+    """A role with a single mnemonic gives each ordinal its own address index."""
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"validators": [{"name": "v", "mnemonic": ABANDON}]}))
+    keys = load_keys(path)
+
+    assert [(keys.at("validators", n).name, keys.at("validators", n).index) for n in range(3)] == [
+        ("v", 0),
+        ("v-1", 1),
+        ("v-2", 2),
+    ]
+    assert at_index("m/44'/118'/0'/0/5", 2) == "m/44'/118'/0'/0/7"
+
+
+def test_several_entries_serve_as_many_ordinals(tmp_path: Path) -> None:
+    """With several mnemonics an ordinal beyond them is refused, with the number that is missing."""
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"validators": [{"name": n, "mnemonic": fresh_mnemonic()} for n in "ab"]}))
+
+    assert load_keys(path).at("validators", 1).name == "b"
+    with pytest.raises(BadInputError, match="2 entries and ordinal 2"):
+        load_keys(path).at("validators", 2)
+
+
+@pytest.mark.parametrize(
+    ("document", "what"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a JSON object"),
+        ('{"genesis": {}}', "genesis is not a list"),
+        ('{"genesis": [{"mnemonic": "x"}]}', r"genesis\[0\].name"),
+        ('{"genesis": [{"name": "x"}]}', r"genesis\[0\].mnemonic"),
+        ('{"genesis": [{"name": "x", "mnemonic": "sesame open sesame"}]}', "BIP-39"),
+        (json.dumps({"genesis": [{"name": "x", "mnemonic": "abandon " * 12}]}), "checksum"),
+    ],
+)
+def test_a_wrong_keys_file_is_refused_without_quoting_it(tmp_path: Path, document: str, what: str) -> None:
+    """Each mistake names role and entry; no word of a mnemonic is in the message."""
+    path = tmp_path / "keys.json"
+    path.write_text(document)
+
+    with pytest.raises(BadInputError, match=what) as refused:
+        load_keys(path)
+    assert "abandon" not in str(refused.value)
+    assert "sesame" not in str(refused.value)
+
+
+def test_a_missing_keys_file_names_the_variable(tmp_path: Path) -> None:
+    """A keys file that is not mounted is said to be missing, by the name of its variable."""
+    with pytest.raises(BadInputError, match="KEYS_CONFIG"):
+        load_keys(tmp_path / "none.json")
+
+
+@given(raw=st.binary(min_size=20, max_size=32), prefix=st.sampled_from(["cosmos", "osmo", "agoric", "a"]))
+def test_addresses_round_trip(raw: bytes, prefix: str) -> None:
+    """Decoding an address gives the prefix and the bytes it was made of."""
+    assert decode_address(encode_address(prefix, raw)) == (prefix, raw)
+
+
+@pytest.mark.parametrize("text", ["", "cosmos1", "cosmos19rl4cm2hmr8afy4kldpxz3fka4jguq0auqdal5", "no address"])
+def test_a_wrong_address_is_refused(text: str) -> None:
+    """An address with a wrong checksum or form is named."""
+    with pytest.raises(BadInputError, match="bech32"):
+        decode_address(text)

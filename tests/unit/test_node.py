@@ -1,0 +1,101 @@
+"""A node's RPC: answers as real nodes give them, and everything else as a reason to try again."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted_server import ScriptedServer, answer
+
+from exposer.client import Client
+from exposer.errors import TemporaryError
+from init_scripts.node import Node, Sync, TxResult, ValidatorState, _fields, _string, _varint
+
+
+def rpc(result: object) -> bytes:
+    """A JSON-RPC answer."""
+    return json.dumps({"jsonrpc": "2.0", "id": -1, "result": result}).encode()
+
+
+def query(value: bytes = b"", code: int = 0, log: str = "") -> bytes:
+    """An answer to abci_query."""
+    return rpc({"response": {"code": code, "log": log, "value": base64.b64encode(value).decode() or None}})
+
+
+def field(number: int, value: bytes | int) -> bytes:
+    """A protobuf field."""
+    if isinstance(value, int):
+        return bytes([number << 3]) + _varint(value)
+    return bytes([number << 3 | 2]) + _varint(len(value)) + value
+
+
+@pytest.mark.parametrize(("status", "bonded"), [(1, False), (2, False), (3, True)])
+def test_a_validator_tells_whether_it_is_bonded(status: int, bonded: bool) -> None:
+    """Status 3 of the staking module is bonded."""
+    message = field(1, field(1, b"cosmosvaloper1x") + field(2, b"any") + field(4, status))
+    with ScriptedServer(answer(200, query(message))) as server, Client(server.url) as client:
+        assert Node(client).validator("cosmosvaloper1x") == ValidatorState(bonded, jailed=False)
+        assert "Query/Validator" in server.asked[0].path
+
+
+def test_no_validator_is_none() -> None:
+    """The application's "not found" is an answer, not a failure."""
+    refused = query(code=30, log="rpc error: code = NotFound desc = validator cosmosvaloper1x not found")
+    with ScriptedServer(answer(200, refused)) as server, Client(server.url) as client:
+        assert Node(client).validator("cosmosvaloper1x") is None
+
+
+@given(amount=st.integers(0, 10**40))
+def test_a_balance_of_any_size_is_read(amount: int) -> None:
+    """Amounts are text in the message, so that no size is lost."""
+    coin = field(1, field(1, b"stake") + field(2, str(amount).encode()))
+    with ScriptedServer(answer(200, query(coin))) as server, Client(server.url) as client:
+        assert Node(client).balance("cosmos1x", "stake") == amount
+
+
+def test_an_empty_account_has_nothing() -> None:
+    """An account that does not exist has a balance of 0."""
+    with ScriptedServer(answer(200, query(field(1, field(1, b"stake"))))) as server, Client(server.url) as client:
+        assert Node(client).balance("cosmos1x", "stake") == 0
+
+
+def test_the_height_of_a_node_is_read() -> None:
+    """Height is a string in CometBFT's JSON."""
+    status = rpc({"sync_info": {"latest_block_height": "7", "catching_up": True}})
+    with ScriptedServer(answer(200, status)) as server, Client(server.url) as client:
+        assert Node(client).sync() == Sync(7, catching_up=True)
+
+
+def test_a_transaction_is_none_until_it_is_in_a_block() -> None:
+    """A transaction that is not found is still on its way; one in a block has a code."""
+    missing = json.dumps({"error": {"code": -32603, "data": "tx (AB) not found"}}).encode()
+    found = rpc({"height": "3", "tx_result": {"code": 5, "log": "insufficient funds"}})
+    with ScriptedServer(answer(500, missing), answer(200, found)) as server, Client(server.url) as client:
+        assert Node(client).transaction("AB") is None
+        assert Node(client).transaction("AB") == TxResult(3, 5, "insufficient funds")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"error": {"message": "starting"}}', query(code=1, log="boom")]
+)
+def test_any_other_answer_is_a_reason_to_try_again(body: bytes) -> None:
+    """A node that is starting, or something else on its port, is not a fact about the account."""
+    with (
+        ScriptedServer(answer(200, body)) as server,
+        Client(server.url) as client,
+        pytest.raises(TemporaryError),
+    ):
+        Node(client).balance("cosmos1x", "stake")
+
+
+@given(data=st.binary(max_size=60))
+def test_no_bytes_break_the_reader_of_messages(data: bytes) -> None:
+    """Whatever bytes a node sends, reading them ends."""
+    assert isinstance(_fields(data), dict)
+
+
+@given(text=st.text(max_size=300))
+def test_strings_round_trip(text: str) -> None:
+    """A string field that is written is read back."""
+    assert _fields(_string(1, text)) == {1: text.encode()}

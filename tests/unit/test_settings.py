@@ -1,0 +1,158 @@
+"""Settings of a program: one class makes flags, environment names, help and errors."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from exposer.errors import BadInputError
+from exposer.settings import Settings, environment_name, parser, read_settings, table, unknown_names
+from init_scripts.init_config import ConfigSettings
+from init_scripts.init_validator import ValidatorSettings
+from init_scripts.settings import JoiningSettings, PodSettings
+
+
+class Example(Settings):
+    """A program with a setting of each kind."""
+
+    chain_dir: Path = Field(description="where it works")
+    count: int = Field(1, ge=1, description="how often")
+    metrics: bool = Field(False, description="whether it tells")
+    secret: str = Field("", max_length=3, description="what nobody may see")
+    log_format: str = Field("text", description="how it logs", validation_alias="EXPOSER_LOG_FORMAT")
+
+
+def read(*arguments: str) -> Example:
+    """The example's settings from these arguments."""
+    return read_settings(Example, arguments, prog="example", description="An example.")
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Precedence is flag, environment, default."""
+    monkeypatch.setenv("CHAIN_DIR", "/from-environment")
+    assert read().count == 1
+    monkeypatch.setenv("COUNT", "2")
+    assert read().count == 2
+    assert read("--count", "3").count == 3
+    assert read("--metrics").metrics is True
+    assert read("--no-metrics").metrics is False
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Manifests set variables to nothing where they mean the default."""
+    monkeypatch.setenv("COUNT", "")
+    assert read("--chain-dir", "/x").count == 1
+
+
+def test_an_alias_is_the_variables_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting may have a variable whose name is not its own."""
+    monkeypatch.setenv("EXPOSER_LOG_FORMAT", "json")
+    assert read("--chain-dir", "/x").log_format == "json"
+    assert environment_name(Example, "log_format") == "EXPOSER_LOG_FORMAT"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ((), r"CHAIN_DIR \(--chain-dir\) is required"),
+        (("--chain-dir", "/x", "--count", "many"), r"COUNT \(--count\): .*integer"),
+        (("--chain-dir", "/x", "--count", "0"), r"COUNT \(--count\): .*greater than or equal to 1"),
+        (("--chain-dir", "/x", "--secret", "hunter2"), r"SECRET \(--secret\)"),
+    ],
+)
+def test_a_wrong_value_names_variable_and_flag_but_not_the_value(arguments: tuple[str, ...], what: str) -> None:
+    """What is missing or wrong is named both ways; its value is not quoted, because it may be a secret."""
+    with pytest.raises(BadInputError, match=what) as refused:
+        read(*arguments)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_an_unknown_flag_is_a_usage_error() -> None:
+    """The usage goes to stderr, the exit code is 2."""
+    with pytest.raises(SystemExit, match="2"):
+        read("--nonsense")
+
+
+def test_help_and_table_name_every_setting() -> None:
+    """Help and docs are made from the class, so that none can be left out."""
+    shown = parser(Example, "example", "An example.").format_help()
+    for name in Example.model_fields:
+        assert environment_name(Example, name) in shown
+        assert f"`{environment_name(Example, name)}`" in table(Example)
+
+
+def test_unknown_variables_with_the_prefix_are_found() -> None:
+    """Names with a program's prefix that set nothing are listed."""
+
+    class Prefixed(Settings, env_prefix="EXPOSER_"):
+        host: str = Field("x", description="host")
+
+    assert unknown_names(Prefixed, {"EXPOSER_HOST": "", "EXPOSER_GRPC_PORT": "", "OTHER": ""}) == ["EXPOSER_GRPC_PORT"]
+
+
+def pod(cls: type[PodSettings] = PodSettings, /, **values: object) -> PodSettings:
+    """A pod's settings."""
+    return cls.model_validate({"chain_driver": "cometbft", "chain_id": "c", "chain_dir": "/x", **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "ordinal"),
+    [({"hostname": "chain-validator-12"}, 12), ({"hostname": "solo"}, 0), ({"hostname": "v-3", "pod_index": 5}, 5)],
+)
+def test_the_ordinal_follows_the_last_dash(values: dict[str, object], ordinal: int) -> None:
+    """The pod's ordinal comes from its name, or from POD_INDEX where that is set."""
+    assert pod(PodSettings, **values).ordinal == ordinal
+
+
+@pytest.mark.parametrize(
+    ("values", "host", "url"),
+    [
+        ({"genesis_host": "g-0"}, "g-0", "http://g-0:8081"),
+        (
+            {"genesis_host": "g-0", "namespace": "ns"},
+            "g-0.ns.svc.cluster.local",
+            "http://g-0.ns.svc.cluster.local:8081",
+        ),
+        ({"genesis_host": "g.example", "namespace": "ns", "genesis_port": 9}, "g.example", "http://g.example:9"),
+        ({"genesis_host": "https://g.example:444/x"}, "g.example", "https://g.example:444/x"),
+    ],
+)
+def test_the_leader_is_found_by_host_namespace_or_url(values: dict[str, object], host: str, url: str) -> None:
+    """The peer address has the host alone; the exposer's URL has the port."""
+    settings = pod(JoiningSettings, **values)
+    assert isinstance(settings, JoiningSettings)
+    assert (settings.leader_host, settings.leader_url) == (host, url)
+
+
+def test_a_cosmos_pod_must_name_its_binary() -> None:
+    """Without CHAIN_BIN the cosmos driver has nothing to drive."""
+    with pytest.raises(ValueError, match="CHAIN_BIN"):
+        pod(chain_driver="cosmos")
+
+
+def test_inputs_follow_content_not_paths(tmp_path: Path) -> None:
+    """A file counts by its content; where an exposer is reached, and how long it is tried, is no input."""
+    for name in "ab":
+        (tmp_path / name).write_text("{}")
+    first = pod(ValidatorSettings, keys_config=tmp_path / "a", genesis_port=1, download_timeout="5s")
+    second = pod(ValidatorSettings, keys_config=tmp_path / "b", genesis_port=2, chain_dir="/y")
+    assert first.inputs() == second.inputs()
+
+    (tmp_path / "b").write_text("{} ")
+    assert second.inputs()["KEYS_CONFIG"] != first.inputs()["KEYS_CONFIG"]
+
+
+def test_every_setting_of_the_configuration_is_an_input() -> None:
+    """Whatever init-config writes depends on is in its inputs; only the running of the step itself is not."""
+    running = {
+        "chain_bin",
+        "chain_dir",
+        "log_format",
+        "log_level",
+        "force",
+        "namespace",
+        "genesis_host",
+        "genesis_port",
+    }
+    other = {"download_timeout", "keys_config", "hd_path", "coin_type", "pod_index", "hostname", "moniker"}
+    assert set(ConfigSettings.model_fields) - running - other <= set(ConfigSettings.INPUTS)
