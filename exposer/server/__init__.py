@@ -1,0 +1,1 @@
+"""The sidecar: one pod's finished state over HTTP."""

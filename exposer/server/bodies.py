@@ -1,0 +1,47 @@
+"""The bodies of the chain's endpoints, for ``/openapi.json``; `exposer.server.view` makes the bytes."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class TypedKey(BaseModel):
+    """A public key as CometBFT writes it: the type's name, and the key in base64."""
+
+    type: str
+    value: str
+
+
+class NodeId(BaseModel):
+    """The id by which peers know the node."""
+
+    node_id: str = Field(pattern="^[0-9a-f]{40}$")
+
+
+class Keys(BaseModel):
+    """The public halves of the node's keys."""
+
+    node_id: str = Field(pattern="^[0-9a-f]{40}$")
+    node_pub_key: TypedKey
+    validator_address: str = Field(pattern="^[0-9A-F]{40}$")
+    validator_pub_key: TypedKey
+
+
+class PubKey(BaseModel):
+    """The validator's public key: the SDK's name of the type, and the key in base64."""
+
+    type: str
+    key: str
+
+
+class Probe(BaseModel):
+    """The answer of a probe that succeeds."""
+
+    status: Literal["alive", "ready"]
+
+
+class Genesis(BaseModel):
+    """A genesis: the file's own bytes, whatever else is in them."""
+
+    chain_id: str
+    genesis_time: str

@@ -1,0 +1,100 @@
+"""Settings of the sidecar: one class, from which flags, environment names, help and the table in the docs are made."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from exposer.duration import parse_duration
+from exposer.errors import BadInputError
+from exposer.log import LogFormat
+from exposer.settings import Settings, unknown_names
+
+# What Kubernetes sets in every pod of a namespace that has a Service named "exposer" (enableServiceLinks):
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables.
+_SERVICE_LINK = re.compile(r"EXPOSER_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ChainFiles:
+    """The four files of a node's home, each None where it is not configured, and the root of their volume."""
+
+    root: Path | None
+    genesis: Path | None
+    node_id: Path | None
+    node_key: Path | None
+    priv_val: Path | None
+
+
+class ServerSettings(Settings):
+    """What ``exposer serve`` can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="EXPOSER_")
+
+    home: Path | None = Field(
+        default=None, description="the node's home; alone it sets the four files below, in `config/` of it"
+    )
+    genesis_file: Path | None = Field(default=None, description="`genesis.json`, served by `/genesis`")
+    node_id_file: Path | None = Field(default=None, description="`node_id.json`, served by `/node_id`")
+    node_key_file: Path | None = Field(
+        default=None, description="`node_key.json`; its public half is in `/keys`, and `/node_id` must match it"
+    )
+    priv_val_file: Path | None = Field(
+        default=None, description="`priv_validator_key.json`; its public half is in `/keys` and `/pub_key`"
+    )
+    host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - a pod's peers come from other pods
+    http_port: int = Field(default=8081, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    fd: int | None = Field(
+        default=None, ge=0, description="a bound TCP socket inherited from the parent, instead of host and port"
+    )
+    status_url: str = Field(default="", description="the node's RPC; `/status` reports its height")
+    steps: str = Field(default="", description="this pod's init steps in their order, separated by commas")
+    drain: str = Field(default="25s", description="how long downloads may go on after SIGTERM, up to whole seconds")
+    log_format: LogFormat = Field(default="text", description="`text` or `json`")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="`debug`, `info`, `warning` or `error`"
+    )
+
+    @field_validator("drain")
+    @classmethod
+    def _is_duration(cls, value: str) -> str:
+        try:
+            parse_duration(value)
+        except BadInputError as error:
+            raise ValueError("not a duration; write for example 500ms, 25s or 1m") from error
+        return value
+
+    @property
+    def drain_seconds(self) -> float:
+        """`drain` in seconds."""
+        return parse_duration(self.drain)
+
+    @property
+    def step_names(self) -> tuple[str, ...]:
+        """`steps` one by one."""
+        return tuple(name for name in map(str.strip, self.steps.split(",")) if name)
+
+    @property
+    def files(self) -> ChainFiles:
+        """The files to serve; without a home, the volume's root is the parent of the genesis file's ``config/``."""
+        config = self.home / "config" if self.home else None
+        root = self.home
+        if root is None and self.genesis_file and self.genesis_file.parent.name == "config":
+            root = self.genesis_file.parent.parent
+        return ChainFiles(
+            root=root,
+            genesis=self.genesis_file or (config and config / "genesis.json"),
+            node_id=self.node_id_file or (config and config / "node_id.json"),
+            node_key=self.node_key_file or (config and config / "node_key.json"),
+            priv_val=self.priv_val_file or (config and config / "priv_validator_key.json"),
+        )
+
+
+def strange_names(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """``EXPOSER_*`` variables that set nothing here and that Kubernetes did not make."""
+    return [name for name in unknown_names(ServerSettings, environment) if not _SERVICE_LINK.fullmatch(name)]

@@ -1,0 +1,100 @@
+"""`exposer serve` as a process, for the tests of how it lives and ends."""
+
+import contextlib
+import http.client
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+SERVE = [sys.executable, "-W", "error", "-m", "exposer", "serve"]
+SOON = 10  # seconds; far more than anything here takes, far less than the drain that it must not wait for
+
+
+class Sidecar:
+    """A running sidecar: its process and the address that it told."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.lines: list[str] = []
+        assert process.stderr is not None
+        for line in process.stderr:
+            self.lines.append(line)
+            if found := re.search(r"listening on http://([\d.]+):(\d+)", line):
+                self.address = found[1], int(found[2])
+                return
+        raise AssertionError(f"it never listened: {self.lines}")
+
+    def connect(self, *, buffer: int | None = None) -> socket.socket:
+        """A connection to it, with a receive buffer of this many bytes."""
+        connection = socket.socket()
+        if buffer:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        connection.settimeout(SOON)
+        try:
+            connection.connect(("127.0.0.1", self.address[1]))
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body of one request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.address[1], timeout=SOON)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+
+    def ask(self, path: str, *, buffer: int | None = None) -> http.client.HTTPResponse:
+        """A request that has been sent; reading the answer is up to the caller."""
+        connection = self.connect(buffer=buffer)
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: pod\r\n\r\n".encode())
+        response = http.client.HTTPResponse(connection, method="GET")
+        connection.close()  # the response keeps it open for itself
+        return response
+
+    def refuses(self) -> None:
+        """Return once it accepts nobody any more."""
+        while True:
+            try:
+                self.connect().close()
+            except ConnectionRefusedError:
+                return
+
+    def end(self) -> tuple[int, str]:
+        """Return code and everything that it logged, once it has ended."""
+        _, rest = self.process.communicate(timeout=SOON)
+        return self.process.returncode, "".join(self.lines) + rest
+
+
+@contextlib.contextmanager
+def running(
+    home: Path, *arguments: str, prefix: tuple[str, ...] = (), fds: tuple[int, ...] = (), **more: str
+) -> Iterator[Sidecar]:
+    """A sidecar with nothing but ``EXPOSER_*`` in its environment."""
+    environment = {"EXPOSER_HOME": str(home), "EXPOSER_HOST": "127.0.0.1", "EXPOSER_HTTP_PORT": "0"}
+    environment |= {f"EXPOSER_{name.upper()}": value for name, value in more.items()}
+    process = subprocess.Popen(
+        [*prefix, *SERVE, *arguments],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        pass_fds=fds,
+        cwd=Path(__file__).parents[1],
+    )
+    with process:
+        try:
+            yield Sidecar(process)
+        finally:
+            process.kill()
+
+
+def failing(*arguments: str, **environment: str) -> tuple[int, list[str]]:
+    """Exit code and log of a sidecar that does not start."""
+    named = {f"EXPOSER_{name.upper()}": value for name, value in environment.items()}
+    done = subprocess.run([*SERVE, *arguments], env=named, capture_output=True, text=True, timeout=SOON, check=False)
+    assert done.stdout == ""
+    return done.returncode, done.stderr.splitlines()
