@@ -40,7 +40,7 @@ class ChainBinary:
 
         Raises:
             BinaryFailedError: it exited non-zero.
-            TemporaryError: it did not end in time.
+            TemporaryError: it did not end in time, or was killed.
         """
         done = self.start([*arguments, "--home", str(self.home)], secret=secret)
         if done.returncode != 0:
@@ -48,11 +48,15 @@ class ChainBinary:
         return done.stdout
 
     def start(self, arguments: Sequence[str], *, secret: Mnemonic | None = None) -> subprocess.CompletedProcess[str]:
-        """One start of the binary to its end, whatever it exits with."""
+        """One start of the binary to its end, whatever it exits with.
+
+        Raises:
+            TemporaryError: it did not end in time, or was killed.
+        """
         self.starts += 1
         log.debug("%s %s", self.path, _shown(arguments))
         try:
-            return subprocess.run(
+            done = subprocess.run(
                 [self.path, *arguments],
                 input=f"{secret.reveal()}\n" if secret else "",
                 capture_output=True,
@@ -66,6 +70,9 @@ class ChainBinary:
             raise TemporaryError(
                 f"`{Path(self.path).name} {_shown(arguments)}` did not end in {_LIMIT:.0f} s"
             ) from error
+        if done.returncode < 0:  # out of memory, say: not an answer, least of all to what it can do
+            raise TemporaryError(f"`{Path(self.path).name} {_shown(arguments)}` was ended by signal {-done.returncode}")
+        return done
 
 
 @dataclass(frozen=True)

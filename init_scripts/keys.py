@@ -11,6 +11,7 @@ import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import bech32
@@ -22,6 +23,11 @@ from exposer.errors import BadInputError
 ROLES = ("genesis", "validators", "faucet", "keys", "relayers", "relayers_cli")
 _HARDENED = 1 << 31
 _CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+
+
+@cache
+def _word_list(language: str) -> WordList:
+    return WordList(language)
 
 
 class Mnemonic:
@@ -42,7 +48,9 @@ class Mnemonic:
     def is_valid(self) -> bool:
         """Whether the words are of a BIP-39 list and their checksum holds."""
         try:
-            return WordList(WordList.detect_language(self._words)).check(self._words)
+            if _word_list("english").check(self._words):  # first: finding the language out loads every list there is
+                return True
+            return _word_list(WordList.detect_language(self._words)).check(self._words)
         except Exception:  # noqa: BLE001 - the library raises its own types; their texts quote the words
             return False
 

@@ -1,13 +1,13 @@
 """A warm process that forks one child per run of a step, so that hundreds of killed runs cost milliseconds each.
 
 Run as a program it reads one JSON line per run, ``{"step", "environment", "wait"}``, forks, prints the child's pid, and
-prints its exit status when it is over. With ``wait`` the child stops itself first, for a tracer to attach.
+prints its exit status when it is over. With ``wait`` the child does nothing before another line comes, so that a tracer
+can attach.
 """
 
 import importlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -60,14 +60,17 @@ class Zygote:
             assert tracer.stderr is not None
             attached = tracer.stderr.readline()
             assert "attached" in attached, attached
-            os.kill(pid, signal.SIGCONT)
+            self._send_line("go")
             status = int(self._read()["status"])
             tracer.stderr.read()
         return status
 
     def _send(self, step: str, environment: Mapping[str, str], *, wait: bool) -> None:
+        self._send_line(json.dumps({"step": step, "environment": environment, "wait": wait}))
+
+    def _send_line(self, line: str) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"step": step, "environment": environment, "wait": wait}) + "\n")
+        self._process.stdin.write(line + "\n")
 
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -85,27 +88,32 @@ def zygote() -> Iterator[Zygote]:
         warm.close()
 
 
-def _child(step: str, environment: Mapping[str, str], *, wait: bool) -> int:
+def _child(step: str, environment: Mapping[str, str], gate: int) -> int:
     os.environ.update(environment)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    if wait:
-        os.kill(os.getpid(), signal.SIGSTOP)
+    os.read(gate, 1)  # until whoever traces this process is there
     return int(importlib.import_module(STEPS[step]).main([]))
 
 
 def _serve() -> None:
     for module in STEPS.values():
         importlib.import_module(module)
-    for line in sys.stdin:
+    while line := sys.stdin.readline():
         order = json.loads(line)
+        gate, opener = os.pipe()
         pid = os.fork()
         if pid == 0:
             code = 70
             try:
-                code = _child(order["step"], order["environment"], wait=order["wait"])
+                code = _child(order["step"], order["environment"], gate)
             finally:
                 os._exit(code)
         print(json.dumps({"pid": pid}), flush=True)
+        if order["wait"]:
+            sys.stdin.readline()
+        os.write(opener, b"x")
+        os.close(gate)
+        os.close(opener)
         _, status = os.waitpid(pid, 0)
         print(json.dumps({"status": os.waitstatus_to_exitcode(status)}), flush=True)
 

@@ -1,0 +1,1 @@
+"""A network: from one file to a plan, and from the plan to running pods."""

@@ -1,0 +1,101 @@
+"""The life of the pods on this machine: exposer first, steps in order, the node, and what makes the whole complete."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exposer.network.child import Program, inherited_environment
+from exposer.network.events import Event, Tell
+from exposer.network.plan import Plan, Pod, Step
+from exposer.network.processes import Supervisor
+from exposer.network.state import PodRecord, Record, State
+from exposer.network.survey import PodStatus, Survey, agree
+
+_PYTHON = (sys.executable, "-P", "-m")  # -P: nothing in the directory it starts in can stand in for a module
+
+
+@dataclass(frozen=True)
+class Programs:
+    """What the processes of pods on this machine run; ``binaries`` is chain id -> path of those that are here."""
+
+    state: State
+    binaries: Mapping[str, str]
+
+    def exposer(self, pod: Pod) -> Program:
+        """The pod's sidecar, on the port that is held for it."""
+        port = int(pod.exposer["EXPOSER_HTTP_PORT"])
+        return self._program(pod, "exposer", (*_PYTHON, "exposer", "serve"), pod.exposer, port=port)
+
+    def step(self, pod: Pod, step: Step) -> Program:
+        """One of the pod's steps."""
+        command = (*_PYTHON, f"init_scripts.{step.name.replace('-', '_')}", *step.arguments)
+        return self._program(pod, step.name, command, pod.environment)
+
+    def node(self, pod: Pod) -> Program | None:
+        """The pod's node, None where its binary is not on this machine."""
+        path = self.binaries.get(pod.chain)
+        if path is None:
+            return None
+        return self._program(pod, "node", (path, *pod.node[1:]), pod.node_environment, documented=False)
+
+    def _program(
+        self,
+        pod: Pod,
+        name: str,
+        command: tuple[str, ...],
+        environment: Mapping[str, str],
+        *,
+        port: int | None = None,
+        documented: bool = True,
+    ) -> Program:
+        merged = inherited_environment(self.state.root) | dict(environment)
+        return Program(pod.name, name, command, merged, self.state.log(pod.name, name), port, documented)
+
+
+@dataclass(frozen=True)
+class BringUp:
+    """One bring-up: the plan, where its pods are, and who runs, asks and shows."""
+
+    plan: Plan
+    record: Record
+    programs: Programs
+    supervisor: Supervisor
+    survey: Survey
+    tell: Tell
+
+    async def run(self) -> list[PodStatus]:
+        """Bring all pods up at once; what they say once every one is ready and all agree on their genesis.
+
+        Raises:
+            ProgramFailedError: a step cannot be completed.
+            MismatchError: pods of a chain hold different genesis files.
+        """
+        pods = list(zip(self.plan.pods, self.record.pods, strict=True))
+        tasks = [asyncio.create_task(self._pod(pod, at), name=pod.name) for pod, at in pods]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        statuses = await self.survey.statuses(self.record.pods)
+        for chain in dict.fromkeys(pod.chain for pod in self.plan.pods):
+            agree(chain, [status for (pod, _), status in zip(pods, statuses, strict=True) if pod.chain == chain])
+        return statuses
+
+    async def _pod(self, pod: Pod, at: PodRecord) -> None:
+        """The life of one pod up to the point where nothing is left to wait for."""
+        self.supervisor.keep(self.programs.exposer(pod))
+        await asyncio.sleep(0)  # a native sidecar: it starts before the first step
+        for step in pod.steps:
+            await self.supervisor.run(self.programs.step(pod, step))
+        node = self.programs.node(pod)
+        if node:
+            self.supervisor.keep(node)
+            for step in pod.after_start:
+                await self.supervisor.run(self.programs.step(pod, step))
+        await self.survey.wait_ready(at)
+        if node:
+            await self.survey.wait_block(at)
+        self.tell(Event(pod.name, "", "ready"))

@@ -1,0 +1,71 @@
+"""The chains that are known by name, and what a chain of the network file is once their defaults are filled in."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+
+from exposer.network.model import Chain, Network
+
+Driver = Literal["cosmos", "cometbft"]
+CUSTOM = "custom"
+"""The name of a chain that is not known here; it states what it is itself."""
+
+
+@dataclass(frozen=True)
+class ChainFacts:
+    """What driving a chain takes: an entry of ``chains.yaml``, or one with the network file's words on top.
+
+    ``coins`` is what every funded account gets, in the SDK's text form; a cometbft chain has no accounts.
+    """
+
+    binary: str = ""
+    driver: Driver = "cosmos"
+    bech32_prefix: str = ""
+    denom: str = ""
+    coins: str = ""
+    hd_path: str = ""
+    coin_type: int = 118
+    home: str = ""
+    image: str = ""
+    source: str = ""
+    chain_id: str = ""
+
+
+@cache
+def known_chains() -> dict[str, ChainFacts]:
+    """Name -> defaults, from the package's ``chains.yaml``."""
+    entries: dict[str, dict[str, Any]] = YAML(typ="safe").load(
+        (files("exposer.network") / "chains.yaml").read_text("utf-8")
+    )
+    return {name: ChainFacts(**entry) for name, entry in entries.items()}
+
+
+def resolve(chain: Chain) -> ChainFacts:
+    """The facts of one chain of the network file: what it states, else the defaults of its name."""
+    known = known_chains().get(chain.name, ChainFacts())
+    hd_path = chain.hd_path or (f"m/44'/{chain.coin_type}'/0'/0/0" if chain.coin_type is not None else known.hd_path)
+    return replace(
+        known,
+        binary=chain.binary or known.binary,
+        bech32_prefix=chain.prefix or known.bech32_prefix,
+        denom=chain.denom or known.denom,
+        coins=chain.coins or known.coins,
+        hd_path=hd_path,
+        coin_type=known.coin_type if chain.coin_type is None else chain.coin_type,
+        home=chain.home or known.home,
+        image=chain.image or known.image,
+        source=chain.repo or known.source,
+    )
+
+
+def default_id(name: str) -> str:
+    """The chain id of a network that only names its chain."""
+    return known_chains()[name].chain_id or f"{name}-1"
+
+
+def has_faucet(network: Network, chain: Chain) -> bool:
+    """Whether ``chain`` has a faucet: its own word, else the file's for all chains, else no."""
+    return bool(network.faucet.enabled if chain.faucet.enabled is None else chain.faucet.enabled)

@@ -1,0 +1,20 @@
+"""What happens during a bring-up, for whoever shows it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+What = Literal["running", "done", "failed", "restarting", "stopping", "ready"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change: of a pod's program, of a pod (``program`` empty), or of the network (both empty)."""
+
+    pod: str
+    program: str
+    what: What
+    detail: str = ""
+
+
+Tell = Callable[[Event], None]

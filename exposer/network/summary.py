@@ -1,0 +1,65 @@
+"""What ``exposer up`` says in the end: a network that is up, or the step that failed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from exposer.errors import ExitCode
+from exposer.network.prepare import COMETBFT_CURE, Prepared
+from exposer.network.processes import ProgramFailedError
+from exposer.network.state import State
+from exposer.network.survey import PodStatus
+
+_TAIL_LINES = 15
+_TAIL_BYTES = 64 * 1024
+
+
+def pods_table(statuses: Sequence[PodStatus]) -> str:
+    """The pods in aligned columns, one line each below a heading."""
+    rows = [("POD", "PHASE", "EXPOSER", "RPC", "HEIGHT", "GENESIS SHA256")]
+    for pod in statuses:
+        rpc, height = (pod.node.rpc_url, str(pod.node.height)) if pod.node else ("-", "-")
+        rows.append((pod.name, pod.phase, pod.exposer_url, rpc, height, pod.genesis_sha256 or "-"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in rows
+    )
+
+
+def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State) -> str:
+    """The network that is up, and what to try with it."""
+    lines = [pods_table(statuses)]
+    for chain in dict.fromkeys(pod.chain for pod in prepared.plan.pods):
+        pods = [status for pod, status in zip(prepared.plan.pods, statuses, strict=True) if pod.chain == chain]
+        lines.append(f"{chain}: all {len(pods)} pods hold the same genesis, sha256 {pods[0].genesis_sha256}\n")
+        if chain not in prepared.binaries:
+            lines.append(
+                f"{chain}: no node runs, because cometbft is not on PATH. To start the nodes: {COMETBFT_CURE}, "
+                f"put it on PATH, and run exposer up again\n"
+            )
+        url = pods[0].exposer_url
+        lines.append(f"  curl {url}/node_id\n  curl {url}/genesis\n  curl {url}/keys\n")
+    lines.append(f"State, keys and logs are in {state.root}. Ctrl-C stops the network; exposer down does too.\n")
+    return "\n".join(lines[:1]) + "\n" + "".join(lines[1:])
+
+
+def failure_text(error: ProgramFailedError, state: State) -> tuple[str, dict[str, object]]:
+    """What a person needs to go on after a failed program, and the same as fields."""
+    tail = log_tail(error.program.log)
+    lines = [f"{error}; the end of its log, {error.program.log}:", *(f"    {line}" for line in tail)]
+    if error.code == ExitCode.CONFLICT and error.program.documented:
+        lines.append("The network was set up with other inputs. Give it those, or start over: exposer up --force")
+    lines.append(f"All processes are stopped; volumes and logs are kept in {state.root}")
+    fields = {
+        "pod": error.program.pod,
+        "program": error.program.name,
+        "exit_code": error.code,
+        "log": str(error.program.log),
+    }
+    return "\n".join(lines), {**fields, "tail": tail}
+
+
+def log_tail(path: Path) -> list[str]:
+    """The last lines of a log."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        return stream.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]

@@ -1,0 +1,159 @@
+"""What tests of the network need: files of Starship's kind, a site without a machine, and stand-in programs."""
+
+import sys
+from pathlib import Path
+
+from exposer.network.chains import ChainFacts
+from exposer.network.child import Program, inherited_environment
+from exposer.network.site import PodPorts
+
+ROOT = Path(__file__).parents[1]
+
+MINIMAL = """\
+name: devnet
+chains:
+  - id: cosmoshub-4
+    name: cosmoshub
+    numValidators: 3
+"""
+
+# After the examples in Starship's tests/e2e/configs: two chains with relayers and a registry beside them.
+STARSHIP_THREE_CHAINS = """\
+name: starship-e2e-tests
+version: 1.3.0
+
+chains:
+  - id: osmosis-1
+    name: osmosis
+    numValidators: 1
+    faucet:
+      enabled: false
+    ports:
+      rest: 1313
+      rpc: 26653
+      exposer: 38083
+  - id: cosmoshub-4
+    name: cosmoshub
+    image: ghcr.io/hyperweb-io/starship/gaia:v10.0.1
+    numValidators: 1
+    ports: {rest: 1317, rpc: 26657, exposer: 38087, faucet: 8007}
+    resources:
+      limits: {cpu: "0.2", memory: 400M}
+      requests: {cpu: 0.1, memory: 200M}
+  - id: juno-2
+    name: juno
+    numValidators: 2
+    balances:
+      - address: juno1qg5ega6dykkxc307y25pecuufrjkxkaggkkxh7
+        amount: 100000000000ujuno
+    env:
+      - name: DEBUG
+        value: true
+    readinessProbe: {httpGet: {path: /status, port: 26657}}
+
+relayers:
+  - name: relayer
+    type: hermes
+    replicas: 1
+    chains: [osmosis-1, cosmoshub-4, juno-2]
+
+registry:
+  enabled: true
+  ports:
+    rest: 8081
+    grpc: 9091
+
+explorer: {enabled: false}
+"""
+
+# After Starship's values.yaml: everything that it lets a chain and the top of the file say.
+STARSHIP_EVERYTHING = """\
+name: everything
+version: 1.8.0
+images:
+  imagePullPolicy: Always
+resources:
+  node: {cpu: "0.5", memory: 500M}
+  wait: {cpu: "0.1", memory: 100M}
+exposer:
+  image: ghcr.io/hyperweb-io/starship/exposer:20250205-544757d
+  ports: {rest: 8081}
+  resources: {cpu: "0.2", memory: 200M}
+timeouts:
+  time_iota_ms: 10
+  timeout_propose: 400ms
+  timeout_propose_delta: 400ms
+  timeout_prevote: 400ms
+  timeout_prevote_delta: 400ms
+  timeout_precommit: 400ms
+  timeout_precommit_delta: 400ms
+  timeout_commit: 800ms
+faucet: {enabled: false, type: cosmjs, ports: {rest: 8000}}
+chains:
+  - id: 1234
+    name: custom
+    numValidators: 4
+    image: ghcr.io/someone/chaind:v1
+    home: /root/.chaind
+    binary: chaind
+    prefix: chain
+    denom: uchain
+    prettyName: Chain
+    coins: 100000000000000uchain,5stake
+    hdPath: m/44'/118'/0'/0/0
+    coinType: 118
+    repo: https://example.org/chain
+    metrics: true
+    assets: [{base: uchain}]
+    build: {enabled: false, source: v1.0.0}
+    upgrade:
+      enabled: false
+      type: build
+      genesis: v1.0.0
+      upgrades: [{name: v2, version: v2.0.0}]
+    faucet: {enabled: false, type: starship, concurrency: 2, resources: {cpu: "0.1", memory: 200M}}
+    ports: {rpc: 26657, rest: 1317, grpc: 9090, grpc-web: 9091, exposer: 8081, faucet: 8000}
+    genesis:
+      app_state: {gov: {params: {voting_period: 20s, threshold: "0.5"}}}
+    config:
+      app.toml: {pruning: nothing}
+      config.toml: {p2p: {max_num_inbound_peers: 100}}
+monitoring: {enabled: false}
+ingress: {enabled: false}
+"""
+
+
+class PaperSite:
+    """A site that answers every question with something recognisable, and has no machine."""
+
+    bind_host = "0.0.0.0"
+    keys = "/configs/keys.json"
+    genesis_time = "2026-01-01T00:00:00Z"
+
+    def home(self, pod: str) -> str:
+        """A directory of the pod's own."""
+        return f"/volumes/{pod}"
+
+    def file(self, chain_id: str, name: str) -> str:
+        """A path below the chain's."""
+        return f"/files/{chain_id}/{name}"
+
+    def host(self, pod: str) -> str:
+        """The pod's name."""
+        return pod
+
+    def ports(self, _pod: str) -> PodPorts:
+        """The well-known ones."""
+        return PodPorts()
+
+    def binary(self, facts: ChainFacts) -> str:
+        """Its name."""
+        return facts.binary
+
+
+def stand_in(directory: Path, code: str, *, name: str = "step", port: int | None = None, **kinds: bool) -> Program:
+    """A program that runs Python ``code``, with its log in ``directory``."""
+    log = directory / "pod" / "logs" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = inherited_environment(directory)
+    return Program("pod", name, (sys.executable, "-S", "-c", code), environment, log, port, **kinds)

@@ -1,0 +1,355 @@
+import hashlib
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from exposer.network.child import kill_leftovers, leftovers
+from exposer.network.state import State
+
+EXPOSER = [sys.executable, "-W", "error", "-m", "exposer"]
+LIMIT = 120.0
+"""Seconds that nothing here may take, on the slowest of machines."""
+
+
+class Network:
+    """A network in a directory of its own, driven by the real command; ``path`` is what is on PATH."""
+
+    def __init__(self, directory: Path, path: str = "/nowhere") -> None:
+        self.state = directory / "net"
+        self.directory = directory
+        self.environment = {"PATH": path, "EXPOSER_STATE": str(self.state), "LANG": "C.UTF-8"}
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end."""
+        return subprocess.run(
+            [*EXPOSER, *arguments],
+            env=self.environment,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+
+    @contextmanager
+    def up(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """A running ``exposer up``; what it leaves behind is killed in the end."""
+        process = subprocess.Popen(
+            [*EXPOSER, "up", *arguments],
+            env=self.environment,
+            cwd=self.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
+                kill_leftovers(self.state)
+
+    def complete(self, process: subprocess.Popen[str]) -> str:
+        """The summary of ``process``, as soon as it is there."""
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("State, keys and logs"):
+                return "".join(lines)
+        assert process.stderr is not None
+        pytest.fail(process.stderr.read())
+
+    def end(self, process: subprocess.Popen[str], number: int = signal.SIGINT) -> int:
+        """Its exit code after a signal; by then none of its processes is left."""
+        process.send_signal(number)
+        process.communicate(timeout=LIMIT)
+        assert list(leftovers(self.state)) == []
+        return process.returncode
+
+    def pods(self) -> list[dict[str, Any]]:
+        """What ``exposer status --json`` says."""
+        pods: list[dict[str, Any]] = json.loads(self.command("status", "--json").stdout)["pods"]
+        return pods
+
+    def wait(self, holds: Callable[[], object]) -> None:
+        """Return once ``holds``."""
+        limit = time.monotonic() + LIMIT
+        while not holds():
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Network:
+    """A network without any chain binary."""
+    return Network(tmp_path)
+
+
+def get(url: str) -> bytes:
+    """The body of a URL of this machine."""
+    with urlopen(url, timeout=10) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def test_the_default_network_comes_up_without_any_binary(network: Network) -> None:
+    """One genesis pod and three validators hold the same genesis, every exposer answers, Ctrl-C ends every process."""
+    with network.up() as process:
+        summary = network.complete(process)
+        pods = network.pods()
+        genesis = [get(f"{pod['exposer_url']}/genesis") for pod in pods]
+        identities = {json.loads(get(f"{pod['exposer_url']}/node_id"))["node_id"] for pod in pods}
+        keys = json.loads(get(f"{pods[0]['exposer_url']}/keys"))
+        exit_code = network.end(process)
+
+    assert [(pod["name"], pod["role"], pod["ordinal"]) for pod in pods] == [
+        ("cometbft-1-genesis-0", "genesis", 0),
+        *((f"cometbft-1-validator-{number}", "validator", number) for number in range(3)),
+    ]
+    assert all(pod["phase"] == "ready" and pod["node"] is None for pod in pods)
+    assert {hashlib.sha256(body).hexdigest() for body in genesis} == {pods[0]["genesis_sha256"]}
+    assert {pod["genesis_sha256"] for pod in pods} == {pods[0]["genesis_sha256"]}
+    assert len(json.loads(genesis[0])["validators"]) == 4
+    assert len(identities) == 4
+    assert keys["node_id"] in identities
+    assert f"all 4 pods hold the same genesis, sha256 {pods[0]['genesis_sha256']}" in summary
+    assert "go install github.com/cometbft/cometbft/cmd/cometbft@" in summary
+    assert f"curl {pods[0]['exposer_url']}/node_id" in summary
+    assert exit_code == 0
+    assert {pod["phase"] for pod in network.pods()} == {"stopped"}
+
+
+def test_no_mnemonic_is_told_to_anybody(network: Network) -> None:
+    """The words of the fresh keys are in the keys file alone: in no output, no log and no other file of the network."""
+    with network.up("--validators", "2") as process:
+        network.complete(process)
+        process.send_signal(signal.SIGINT)
+        output = "".join(process.communicate(timeout=LIMIT))
+    keys = State(network.state).keys
+    words = [entry["mnemonic"] for entries in json.loads(keys.read_bytes()).values() for entry in entries]
+    files = [path for path in network.state.rglob("*") if path.is_file() and path != keys]
+    texts = [output, *(path.read_text(encoding="utf-8", errors="replace") for path in files)]
+
+    assert len(files) > 20
+    assert not any(sentence in text for sentence in words for text in texts)
+
+
+def test_a_network_that_was_killed_comes_up_again_as_it_was(network: Network) -> None:
+    """SIGKILL in the middle leaves no process; the next run ends with the same ports, and one genesis everywhere."""
+    state = State(network.state)
+    with network.up("--validators", "2") as process:
+        network.wait(lambda: state.read() and state.log("cometbft-1-validator-0", "wait-for-chains").exists())
+        process.kill()
+        process.wait()
+        network.wait(lambda: not list(leftovers(network.state)))
+    first = state.read()
+    digests = []
+    for _ in range(2):
+        with network.up("--validators", "2") as process:
+            network.complete(process)
+            digests.append({pod["genesis_sha256"] for pod in network.pods()})
+            network.end(process)
+
+    assert state.read() == first
+    assert len(digests[0]) == 1
+    assert digests[0] == digests[1]
+
+
+def test_every_step_and_exposer_killed_once_is_made_up_for(network: Network) -> None:
+    """SIGKILL to each program of each pod, the first time it is seen, does not keep the network from coming up."""
+    killed: set[tuple[str, str]] = set()
+
+    def kill_new_ones() -> bool:
+        for pid in leftovers(network.state):
+            with suppress(OSError):
+                pod = Path(f"/proc/{pid}/cwd").readlink().name
+                module = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[3].decode()
+                if (pod, module) not in killed:
+                    os.kill(pid, signal.SIGKILL)
+                    killed.add((pod, module))
+        return len(killed) == len(programs)
+
+    steps = {
+        "genesis-0": ["init_genesis", "init_config"],
+        "validator-0": ["wait_for_chains", "init_validator", "init_config"],
+    }
+    programs = {(f"cometbft-1-{pod}", f"init_scripts.{step}") for pod, names in steps.items() for step in names}
+    programs |= {(f"cometbft-1-{pod}", "exposer") for pod in steps}
+    with network.up("--validators", "2") as process:
+        network.wait(kill_new_ones)
+        summary = network.complete(process)
+
+        assert network.end(process) == 0
+    assert killed == programs
+    assert "all 2 pods hold the same genesis" in summary
+
+
+@pytest.mark.timeout(LIMIT)
+def test_a_terminal_gets_a_live_table(network: Network) -> None:
+    """On a terminal the pods are rows that are drawn anew, and Ctrl-C typed there ends the network in order."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(network.directory)
+        os.execve(EXPOSER[0], [*EXPOSER, "up", "--validators", "1"], network.environment)
+    screen = b""
+    try:
+        while b"Ctrl-C stops the network" not in screen:
+            screen += os.read(terminal, 65536)
+        os.write(terminal, b"\x03")
+        with suppress(OSError):  # how Linux tells the end of a terminal
+            while True:
+                screen += os.read(terminal, 65536)
+    finally:
+        os.close(terminal)
+        kill_leftovers(network.state)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    assert "│ cometbft-1-genesis-0 │ 2/2  │ ready".encode() in screen
+
+
+def test_a_killed_exposer_is_replaced_at_the_same_address(network: Network) -> None:
+    """After the bring-up a sidecar that dies comes back, and peers find it where it was."""
+    with network.up("--validators", "1") as process:
+        network.complete(process)
+        (pod,) = network.pods()
+        (victim,) = leftovers(network.state)
+        os.kill(victim, signal.SIGKILL)
+        network.wait(lambda: victim not in leftovers(network.state) and network.pods()[0]["phase"] == "ready")
+
+        assert network.pods() == [pod]
+        assert network.end(process) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_end_of_the_bring_up_is_told(network: Network, number: int) -> None:
+    """A network that was stopped before it was up exits with 128 + n, so that scripts do not take it for a success."""
+    with network.up() as process:
+        network.wait(lambda: list(leftovers(network.state)))
+
+        assert network.end(process, number) == 128 + number
+
+
+def test_a_bring_up_that_takes_too_long_is_ended(network: Network) -> None:
+    """The time limit ends it with 124, says where to look, and leaves no process."""
+    ended = network.command("up", "--timeout", "10ms")
+
+    assert ended.returncode == 124
+    assert "exposer: the network is not up after 0.01 s; not ready: cometbft-1-genesis-0 (init-" in ended.stderr
+    assert f"the logs in {network.state} tell more" in ended.stderr
+    assert list(leftovers(network.state)) == []
+
+
+def test_a_network_in_the_background(network: Network) -> None:
+    """--detach returns when all is up; the network is held by one process; down ends it, and deletes on request."""
+    started = network.command("up", "--validators", "2", "--detach")
+    try:
+        pods = network.pods()
+        second = network.command("up")
+        stopped = network.command("down")
+    finally:
+        kill_leftovers(network.state)
+
+    assert started.returncode == 0
+    assert "all 2 pods hold the same genesis" in started.stderr
+    assert [pod["phase"] for pod in pods] == ["ready", "ready"]
+    assert second.returncode == 75
+    assert "stop it with exposer down" in second.stderr
+    assert stopped.returncode == 0
+    assert State(network.state).holder() is None
+    assert network.command("down", "--volumes").returncode == 0
+    assert not network.state.exists()
+
+
+def test_a_failure_in_the_background_is_told_in_the_foreground(network: Network) -> None:
+    """The exit code and the text of a bring-up that fails are those of the command that was typed."""
+    ended = network.command("up", "--detach", "--timeout", "10ms")
+
+    assert ended.returncode == 124
+    assert "the network is not up after 0.01 s" in ended.stderr
+
+
+def test_other_inputs_are_a_conflict_until_it_is_forced(network: Network) -> None:
+    """A larger network on the same volumes stops with 5; --force starts over and keeps what there was."""
+    with network.up("--validators", "1") as process:
+        network.complete(process)
+        network.end(process)
+    before = network.state / "cometbft-1-genesis-0/home/config/genesis.json"
+    former = before.read_bytes()
+    refused = network.command("up", "--validators", "2")
+    with network.up("--validators", "2", "--force") as process:
+        summary = network.complete(process)
+        network.end(process)
+
+    assert refused.returncode == 5
+    assert "cometbft-1-genesis-0: init-genesis ended with exit code 5 (conflict); the end of its log" in refused.stderr
+    assert "NUM_VALIDATORS" in refused.stderr
+    assert "exposer up --force" in refused.stderr
+    assert "all 2 pods hold the same genesis" in summary
+    assert (network.state / "cometbft-1-genesis-0/home.old/config/genesis.json").read_bytes() == former
+
+
+def test_a_port_of_the_former_run_that_is_taken_is_temporary(network: Network) -> None:
+    """Volumes know their pods' ports, so these do not move: somebody lets go, or the network starts over."""
+    with network.up("--validators", "1") as process:
+        network.complete(process)
+        network.end(process)
+    record = State(network.state).read()
+    assert record is not None
+    with socket.create_server(("127.0.0.1", record.pods[0].ports["rpc"])):
+        ended = network.command("up", "--validators", "1")
+
+    assert ended.returncode == 75
+    assert "(rpc of cometbft-1-genesis-0) is taken by another process; free it, or start over" in ended.stderr
+
+
+def test_two_networks_run_side_by_side(tmp_path: Path) -> None:
+    """Each gets ports of its own, without being told."""
+    networks = [Network(tmp_path / name) for name in ("a", "b")]
+    for each in networks:
+        each.directory.mkdir()
+    with networks[0].up("--validators", "1") as first, networks[1].up("--validators", "1") as second:
+        networks[0].complete(first)
+        networks[1].complete(second)
+        urls = {pod["exposer_url"] for each in networks for pod in each.pods()}
+
+        assert len(urls) == 2
+        assert [networks[0].end(first), networks[1].end(second)] == [0, 0]
+
+
+def test_json_is_json_on_both_streams(network: Network) -> None:
+    """With --log-format json stderr has one object a line, and stdout the pods as status --json has them."""
+    with network.up("--validators", "1", "--log-format", "json") as process:
+        assert process.stdout is not None
+        pods = json.loads(process.stdout.readline())["pods"]
+        assert pods == network.pods()
+        process.send_signal(signal.SIGINT)
+        lines = [json.loads(line) for line in process.communicate(timeout=LIMIT)[1].splitlines()]
+
+    changes = {(line.get("pod"), line.get("program"), line.get("state")) for line in lines}
+    assert ("cometbft-1-genesis-0", "init-genesis", "done") in changes
+
+
+@pytest.mark.cometbft
+def test_with_cometbft_on_path_the_network_makes_blocks(tmp_path: Path, cometbft: str) -> None:
+    """All nodes report the same hash of the block at height 3, and status has RPC and height of each."""
+    network = Network(tmp_path, path=str(Path(cometbft).parent))
+    with network.up("--validators", "3") as process:
+        network.complete(process)
+        network.wait(lambda: all(pod["node"] and pod["node"]["height"] >= 3 for pod in network.pods()))
+        blocks = [json.loads(get(f"{pod['node']['rpc_url']}/block?height=3")) for pod in network.pods()]
+
+        assert network.end(process) == 0
+    assert len({block["result"]["block_id"]["hash"] for block in blocks}) == 1

@@ -1,0 +1,136 @@
+import io
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from network_world import PaperSite, stand_in
+from rich.console import Console
+
+from exposer import log as logs
+from exposer.errors import MismatchError
+from exposer.network.display import Lines, LiveTable, choose
+from exposer.network.document import embedded_document
+from exposer.network.events import Event
+from exposer.network.plan import Plan, build_plan
+from exposer.network.processes import ProgramFailedError
+from exposer.network.state import PodRecord, State
+from exposer.network.summary import failure_text, log_tail, pods_table
+from exposer.network.survey import NodeStatus, PodStatus, Survey, agree
+
+FAILED = Event("a", "init-genesis", "failed", "exit code 3 (bad input)")
+
+
+@pytest.fixture
+def plan() -> Plan:
+    """The default network's plan."""
+    return build_plan(embedded_document().network, PaperSite())
+
+
+def pod(name: str, digest: str | None = "ab", height: int | None = 7) -> PodStatus:
+    """A pod that is ready."""
+    node = NodeStatus("http://127.0.0.1:26657", height) if height else None
+    return PodStatus(name, "genesis", 0, "ready", "http://127.0.0.1:8081", digest, node)
+
+
+def test_lines_say_what_changed_and_where(caplog: pytest.LogCaptureFixture) -> None:
+    """Each event is one line: pod, program, state and detail; failures are errors, restarts warnings."""
+    with caplog.at_level(logging.INFO), Lines() as shown:
+        shown.tell(Event("a", "init-genesis", "running"))
+        shown.tell(FAILED)
+        shown.tell(Event("", "", "stopping", "SIGINT"))
+        shown.show([pod("a")])
+
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "a init-genesis: running"),
+        ("ERROR", "a init-genesis: failed: exit code 3 (bad input)"),
+        ("INFO", "network: stopping: SIGINT"),
+    ]
+
+
+def test_json_lines_carry_the_event_as_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program that reads the log finds pod, program, state and detail by their names."""
+    logs.configure("json")
+    try:
+        Lines().tell(FAILED)
+    finally:
+        logging.getLogger().handlers.clear()
+    line = json.loads(capsys.readouterr().err)
+
+    assert {name: line[name] for name in ("pod", "program", "state", "detail", "level")} == {
+        "pod": "a",
+        "program": "init-genesis",
+        "state": "failed",
+        "detail": "exit code 3 (bad input)",
+        "level": "error",
+    }
+
+
+def test_the_live_table_has_a_row_for_each_pod(plan: Plan) -> None:
+    """Steps are counted, heights appear, failures scroll by above."""
+    screen = io.StringIO()
+    name = plan.pods[0].name
+    with LiveTable(plan, Console(file=screen, width=120, force_terminal=True, highlight=False)) as shown:
+        shown.tell(Event(name, "exposer", "running"))
+        shown.tell(Event(name, "init-config", "running"))
+        shown.tell(Event(name, "init-config", "restarting", "exit code 75 (temporary); again in 1 s"))
+        shown.show([pod(name)])
+    text = screen.getvalue()
+    rows = [line for line in text.splitlines() if name in line]
+
+    assert "0/2" in rows[0]
+    assert all(part in rows[-1] for part in ("2/2", "init-config restarting", "http://0.0.0.0:8081", "7"))
+    assert f"{name} init-config restarting: exit code 75 (temporary); again in 1 s" in text
+
+
+def test_a_pipe_and_json_get_lines(plan: Plan) -> None:
+    """The live table is for terminals; the tests' stderr is none."""
+    assert isinstance(choose(plan, "text"), Lines)
+    assert isinstance(choose(plan, "json"), Lines)
+
+
+def test_the_table_of_pods_is_aligned() -> None:
+    """Columns start at the same place in every line; what is not there is a dash."""
+    heading, first, second = pods_table([pod("a-genesis-0"), pod("b", None, None)]).splitlines()
+
+    assert heading.index("EXPOSER") == first.index("http") == second.index("http")
+    assert second.split() == ["b", "ready", "http://127.0.0.1:8081", "-", "-", "-"]
+
+
+def test_pods_that_disagree_are_a_mismatch_that_lists_all() -> None:
+    """Different digests, and a missing one, are told with every pod's; equal ones are fine."""
+    agree("chain", [pod("a"), pod("b")])
+    for other in ("cd", None):
+        with pytest.raises(MismatchError, match=rf"the pods of chain .*: a ab, b {other or 'none'}; start over"):
+            agree("chain", [pod("a"), pod("b", other)])
+
+
+async def test_a_pod_that_does_not_answer_is_stopped() -> None:
+    """Whatever keeps an exposer from answering, its pod is shown as stopped, not the survey broken."""
+    record = PodRecord("a", "genesis", 0, "http://127.0.0.1:1", "http://127.0.0.1:2", {})
+    async with Survey() as survey:
+        (status,) = await survey.statuses([record])
+
+    assert status.to_json() == {
+        "name": "a",
+        "role": "genesis",
+        "ordinal": 0,
+        "phase": "stopped",
+        "exposer_url": "http://127.0.0.1:1",
+        "genesis_sha256": None,
+        "node": None,
+    }
+
+
+def test_a_failure_shows_the_end_of_the_log_and_the_way_on(tmp_path: Path) -> None:
+    """Pod, step, meaning of the code, last lines, where they are, and what to do about a conflict."""
+    program = stand_in(tmp_path, "", name="init-genesis")
+    program.log.write_text("".join(f"line {number}\n" for number in range(100)))
+    text, fields = failure_text(ProgramFailedError(program, 5), State(tmp_path))
+
+    assert text.startswith("pod: init-genesis ended with exit code 5 (conflict); the end of its log, ")
+    assert "    line 99\n" in text
+    assert "line 84\n" not in text
+    assert "exposer up --force" in text
+    assert fields["exit_code"] == 5
+    assert log_tail(program.log)[0] == "line 85"

@@ -1,0 +1,280 @@
+from pathlib import Path
+
+import pytest
+from network_world import MINIMAL, STARSHIP_EVERYTHING, STARSHIP_THREE_CHAINS
+
+from exposer.errors import BadInputError
+from exposer.network.chains import known_chains, resolve
+from exposer.network.document import Document, embedded_document, load_document, model_at
+from exposer.network.model import Network
+
+
+def load(directory: Path, text: str, *, strict: bool = False) -> Document:
+    """The document of a network file with ``text``."""
+    path = directory / "network.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_document(path, strict=strict)
+
+
+def faults(directory: Path, text: str, *, strict: bool = False) -> list[str]:
+    """The faults of a network file, without the directory before the file's name."""
+    with pytest.raises(BadInputError) as caught:
+        load(directory, text, strict=strict)
+    return str(caught.value).replace(f"{directory}/", "").splitlines()
+
+
+CHAIN = MINIMAL + "    "
+CUSTOM = "chains:\n  - {id: a, name: custom, numValidators: 1, binary: b, prefix: p, denom: uaa, coins: 1uaa}\n"
+FAULTS = {
+    "no chains": ("name: x\n", "1: chains: is required; add it"),
+    "chains empty": ("chains: []\n", "1: chains: must have at least one entry"),
+    "chains not a list": ("chains: {}\n", "1: chains: must be a list; begin each entry with '- '"),
+    "not a mapping": ("- a\n", "1: must be a mapping that begins with name and chains"),
+    "not YAML": (
+        "chains: [1\nname: x\n",
+        "2: not YAML: expected ',' or ']', but got ':'; correct it there",
+    ),
+    "two documents": (
+        MINIMAL + "---\na: 1\n",
+        "6: not YAML: but found another document; correct it there",
+    ),
+    "key twice": (
+        CHAIN + "name: osmosis\n",
+        "6: chains[0].name: is there twice; keep one (the first is on line 4)",
+    ),
+    "unknown key": (
+        CHAIN + "balnces: []\n",
+        "6: chains[0].balnces: is not a known name; did you mean balances?",
+    ),
+    "wrong case": (
+        CHAIN + "numvalidators: 3\n",
+        "6: chains[0].numvalidators: is not a known name; did you mean numValidators?",
+    ),
+    "unknown nested key": (
+        CHAIN + "ports: {rpx: 1}\n",
+        "6: chains[0].ports.rpx: is not a known name; did you mean rpc?",
+    ),
+    "unknown top key": (
+        "timeout: {}\n" + MINIMAL,
+        "1: timeout: is not a known name; did you mean timeouts?",
+    ),
+    "no id": (
+        "chains:\n  - name: osmosis\n    numValidators: 1\n",
+        "2: chains[0].id: is required; add it",
+    ),
+    "bad id": (
+        MINIMAL.replace("cosmoshub-4", "a b"),
+        "3: chains[0].id: must be 1 to 50 letters, digits, dots, dashes or underscores",
+    ),
+    "unknown chain": (
+        MINIMAL.replace("name: cosmoshub", "name: cosmohub"),
+        "4: chains[0].name: 'cosmohub' is not a known chain; did you mean cosmoshub?",
+    ),
+    "no validators": (MINIMAL.replace(": 3", ": 0"), "5: chains[0].numValidators: must be at least 1"),
+    "too many validators": (
+        MINIMAL.replace(": 3", ": 101"),
+        "5: chains[0].numValidators: must be at most 100",
+    ),
+    "validators quoted": (
+        MINIMAL.replace(": 3", ": '3'"),
+        "5: chains[0].numValidators: must be a whole number, without quotes",
+    ),
+    "validators absent": (
+        MINIMAL.replace(": 3", ":"),
+        "5: chains[0].numValidators: must be a whole number, without quotes",
+    ),
+    "bad coins": (CHAIN + "coins: lots\n", "6: chains[0].coins: must be coins like 100stake,5uatom"),
+    "denom not in coins": (
+        CHAIN + "coins: 5stake\n",
+        "6: chains[0].coins: has no uatom, the denomination to bond; add for example 1000000uatom to coins",
+    ),
+    "bad denom": (
+        CHAIN + "denom: a\n",
+        "6: chains[0].denom: must be a denomination of 3 to 128 characters, like uatom",
+    ),
+    "port out of range": (
+        CHAIN + "ports:\n      rpc: 70000\n",
+        "7: chains[0].ports.rpc: must be at most 65535",
+    ),
+    "port twice": (
+        CHAIN + "ports: {rpc: 7000, rest: 7000}\n",
+        "6: chains[0].ports.rest: is the port of chains[0].ports.rpc too; give each its own",
+    ),
+    "bad duration": (
+        "timeouts: {timeout_commit: fast}\n" + MINIMAL,
+        "1: timeouts.timeout_commit: must be a duration; write for example 500ms, 1s or 1m30s",
+    ),
+    "bad switch": (
+        CHAIN + "faucet: {enabled: maybe}\n",
+        "6: chains[0].faucet.enabled: must be true or false, without quotes",
+    ),
+    "bad choice": (
+        CHAIN + "faucet: {type: other}\n",
+        "6: chains[0].faucet.type: must be one of 'cosmjs' or 'starship'",
+    ),
+    "bad path": (CHAIN + "hdPath: 44/118\n", "6: chains[0].hdPath: must be a path like m/44'/118'/0'/0/0"),
+    "path of another coin": (
+        CHAIN + "hdPath: m/44'/60'/0'/0/0\n    coinType: 118\n",
+        "6: chains[0].hdPath: is not a path of coinType 118; leave one of the two out",
+    ),
+    "bad variable": (
+        CHAIN + "env: [{name: a-b, value: c}]\n",
+        "6: chains[0].env[0].name: must be letters, digits and underscores",
+    ),
+    "our variable": (
+        CHAIN + "env: [{name: CHAIN_DIR, value: c}]\n",
+        "6: chains[0].env[0].name: CHAIN_DIR is set by exposer itself; use the network file's own field for it",
+    ),
+    "bad address": (
+        CHAIN + "balances: [{address: me, amount: 5uatom}]\n",
+        "6: chains[0].balances[0].address: must be an address like cosmos1...",
+    ),
+    "unknown file": (
+        CHAIN + "config: {apps.toml: {}}\n",
+        "6: chains[0].config.apps.toml: is not a known name; did you mean app.toml?",
+    ),
+    "genesis a list": (
+        CHAIN + "genesis: []\n",
+        "6: chains[0].genesis: must be a mapping of names to values",
+    ),
+    "no number of JSON": (
+        CHAIN + "genesis: {a: .nan}\n",
+        "6: chains[0].genesis.a: is not a number that JSON has; put it in quotes",
+    ),
+    "build without source": (
+        CHAIN + "build: {enabled: true}\n",
+        "6: chains[0].build.source: is required when it is enabled; add the version to build",
+    ),
+    "custom without binary": (
+        CUSTOM.replace("binary: b, ", ""),
+        "2: chains[0].binary: is required with name: custom; add it",
+    ),
+    "custom scripts": (
+        CHAIN + "scripts: {}\n",
+        "6: chains[0].scripts: is not supported, and without it this would be another chain",
+    ),
+    "accounts without accounts": (
+        MINIMAL.replace("cosmoshub\n", "cometbft\n") + "    coins: 5stake\n",
+        "6: chains[0].coins: means nothing to cometbft, which has no accounts; remove it",
+    ),
+    "same pods": (
+        MINIMAL + "  - {id: Cosmoshub.4, name: osmosis, numValidators: 1}\n",
+        "6: chains[1].id: gives pods the same names as chains[0] does; give each chain its own id",
+    ),
+    "keys missing": (
+        "keys: keys.json\n" + MINIMAL,
+        "1: keys: keys.json: No such file or directory; name a keys file, or leave keys out for fresh ones",
+    ),
+    "alias in itself": ("a: &x {b: *x}\n", "1: an alias that contains itself; write it out"),
+    "a control character": (
+        "a: \x07\n",
+        " not YAML: unacceptable character #x0007: special characters are not allowed; correct it there",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_names_file_line_field_and_cure(tmp_path: Path, text: str, expected: str) -> None:
+    """Each wrong file is refused with the one line that says where it is wrong and what to do."""
+    found = faults(tmp_path, text)
+
+    assert len(found) == 1
+    assert found[0].startswith(f"network.yaml:{expected}")
+
+
+def test_all_faults_are_reported_together(tmp_path: Path) -> None:
+    """Several faults come at once, in the order of the file."""
+    found = faults(tmp_path, "chainz: 1\n" + MINIMAL.replace(": 3", ": three") + "    coins: 5\n")
+
+    assert found[0] == "3 faults, nothing was started:"
+    assert [line.split(": ")[0] for line in found[1:]] == ["network.yaml:1", "network.yaml:6", "network.yaml:7"]
+
+
+def test_a_file_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:
+    """A missing file, a directory and a file that is no text are each refused with their name."""
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path / "none.yaml", tmp_path, binary):
+        with pytest.raises(BadInputError, match=str(path)):
+            load_document(path)
+
+
+def test_starship_files_are_accepted_as_they_are(tmp_path: Path) -> None:
+    """The chain part of a Starship file counts, and all that is not our job is named in one warning."""
+    three = load(tmp_path, STARSHIP_THREE_CHAINS)
+    everything = load(tmp_path, STARSHIP_EVERYTHING)
+
+    assert [chain.id for chain in three.network.chains] == ["osmosis-1", "cosmoshub-4", "juno-2"]
+    assert three.network.chains[2].env[0].value == "true"
+    assert [warning.split(": ")[1] for warning in three.warnings] == ["relayers, explorer, registry"]
+    assert everything.network.chains[0].id == "1234"
+    assert everything.network.timeouts.timeout_commit == "800ms"
+    assert "monitoring" in everything.warnings[0]
+
+
+def test_strict_refuses_what_is_not_our_job(tmp_path: Path) -> None:
+    """With strict each foreign section is a fault on its line."""
+    found = faults(tmp_path, STARSHIP_THREE_CHAINS, strict=True)
+
+    assert "network.yaml:33: relayers: is not exposer's job; remove it, or run without --strict" in found
+
+
+def test_yaml_values_keep_their_meaning(tmp_path: Path) -> None:
+    """Dates stay text, YAML 1.2 numbers are numbers, and merged aliases count."""
+    text = (
+        CHAIN
+        + "genesis: &g {time: 2024-01-01T00:00:00Z, octal: 0o17, hex: 0xff, ten: 010, half: 0.5, off: no, nil: ~}\n"
+    )
+    more = "  - {id: b, name: osmosis, numValidators: 1, genesis: {<<: *g, ten: 11}}\n"
+    first, second = (chain.genesis for chain in load(tmp_path, text + more).network.chains)
+
+    assert first == {
+        "time": "2024-01-01T00:00:00Z",
+        "octal": 15,
+        "hex": 255,
+        "ten": 10,
+        "half": 0.5,
+        "off": "no",
+        "nil": None,
+    }
+    assert second == {**first, "ten": 11}
+
+
+def test_one_chain_of_a_file_keeps_its_place_in_faults(tmp_path: Path) -> None:
+    """A file narrowed to one chain still names the line and the position that the chain has in the file."""
+    document = load(tmp_path, STARSHIP_THREE_CHAINS).narrowed("juno", 5)
+
+    assert [(chain.id, chain.num_validators) for chain in document.network.chains] == [("juno-2", 5)]
+    assert document.source.fault(("chains", 0, "binary"), "x").endswith("network.yaml:22: chains[2].binary: x")
+    with pytest.raises(
+        BadInputError, match=r"--chain gaia: .* has no such chain; it has osmosis-1, cosmoshub-4, juno-2"
+    ):
+        load(tmp_path, STARSHIP_THREE_CHAINS).narrowed("gaia", None)
+
+
+def test_every_known_chain_makes_a_network_of_its_own() -> None:
+    """Each entry of the defaults is complete enough to be brought up by its name alone."""
+    for name in known_chains():
+        chain = embedded_document(name).network.chains[0]
+        facts = resolve(chain)
+
+        assert chain.num_validators == 4
+        assert facts.binary
+        assert facts.driver == "cometbft" or (facts.denom in facts.coins and f"/{facts.coin_type}'" in facts.hd_path)
+    with pytest.raises(BadInputError, match=r"--chain osmosi: 'osmosi' is not a known chain; did you mean osmosis\?"):
+        embedded_document("osmosi")
+
+
+def test_a_coin_type_alone_moves_the_path(tmp_path: Path) -> None:
+    """A chain that states only its coin type gets the standard path of that coin."""
+    chain = load(tmp_path, CHAIN + "coinType: 60\n").network.chains[0]
+
+    assert resolve(chain).hd_path == "m/44'/60'/0'/0/0"
+
+
+def test_the_model_of_a_place_is_found_by_the_names_of_the_file() -> None:
+    """Suggestions come from the mapping at hand; free-form parts have none."""
+    assert model_at(()) is Network
+    assert model_at(("chains", 0, "ports")) is not None
+    assert model_at(("chains", 0, "genesis")) is None
+    assert model_at(("nowhere",)) is None

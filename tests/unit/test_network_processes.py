@@ -1,0 +1,271 @@
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from network_world import ROOT, stand_in
+
+from exposer.errors import BadInputError, ExitCode
+from exposer.network.child import Child, Program, kill_leftovers, leftovers
+from exposer.network.ports import LOOPBACK, Held
+from exposer.network.processes import ProgramFailedError, Supervisor, describe_code, first_of
+
+if TYPE_CHECKING:
+    from exposer.network.events import Event
+
+NO_DELAYS = (0.0,) * 5
+COUNT = """
+import pathlib
+tries = pathlib.Path("tries")
+tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+n = len(tries.read_text())
+"""
+FOREVER = "import pathlib, signal, sys\npathlib.Path({ready!r}).touch()\nsignal.pause()\n"
+STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+
+
+class World:
+    """A supervisor without pauses, and what it told."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.events: list[Event] = []
+        self.supervisor = Supervisor(self.events.append, NO_DELAYS)
+        self.forced = asyncio.Event()
+
+    def program(self, code: str, **kinds: object) -> Program:
+        """A stand-in program in this world's directory."""
+        return stand_in(self.directory, code, **kinds)  # type: ignore[arg-type]
+
+    @property
+    def story(self) -> list[str]:
+        """The events as ``program what``."""
+        return [f"{event.program} {event.what}" for event in self.events]
+
+    @property
+    def tries(self) -> int:
+        """How often a program that counts was started."""
+        return len((self.directory / "pod" / "tries").read_text())
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Return once ``holds``."""
+        async with asyncio.timeout(20):
+            while not holds():  # noqa: ASYNC110 - the condition is another process's
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A supervisor whose processes end with the test."""
+    result = World(tmp_path)
+    yield result
+    result.forced.set()
+    await result.supervisor.stop(result.forced)
+
+
+async def test_a_step_that_succeeds_runs_once_with_its_output_in_its_log(world: World) -> None:
+    """Both streams go to the step's own log, in its pod's directory."""
+    program = world.program(
+        "import os, sys; print('out', flush=True); print('err', file=sys.stderr); print(os.getcwd())"
+    )
+    await world.supervisor.run(program)
+
+    assert program.log.read_text().splitlines() == ["out", "err", str(world.directory / "pod")]
+    assert world.story == ["step running", "step done"]
+
+
+@pytest.mark.parametrize(
+    "end", ["os.kill(os.getpid(), 9)", "sys.exit(75)", "sys.exit(1)", "sys.exit(124)", "sys.exit(143)"]
+)
+async def test_a_step_that_is_killed_or_may_be_retried_is_started_again(world: World, end: str) -> None:
+    """As a kubelet would: a signal, a fault, a temporary failure and a timeout lead to a new try."""
+    await world.supervisor.run(world.program(COUNT + f"import os, sys\nif n < 3: {end}"))
+
+    assert world.tries == 3
+    assert world.story == ["step running", "step restarting"] * 2 + ["step running", "step done"]
+
+
+@pytest.mark.parametrize("code", [2, 3, 4, 5])
+async def test_a_step_that_cannot_be_helped_stops_at_once(world: World, code: int) -> None:
+    """Usage, bad input, a mismatch and a conflict are final: one try, and the code is kept."""
+    with pytest.raises(ProgramFailedError, match=f"exit code {code} \\({ExitCode(code).name.lower()[:3]}"):
+        await world.supervisor.run(world.program(COUNT + f"raise SystemExit({code})"))
+
+    assert world.tries == 1
+    assert world.story == ["step running", "step failed"]
+
+
+async def test_a_step_is_tried_six_times(world: World) -> None:
+    """Five retries, then the last exit code is the failure's."""
+    with pytest.raises(ProgramFailedError) as caught:
+        await world.supervisor.run(world.program(COUNT + "raise SystemExit(75)"))
+
+    assert world.tries == 6
+    assert caught.value.code == 75
+
+
+async def test_a_program_that_cannot_be_run_is_bad_input(world: World) -> None:
+    """A file without permission to run is not tried again."""
+    log = world.program("").log
+    with pytest.raises(BadInputError, match="Permission denied"):
+        await world.supervisor.run(Program("pod", "node", (str(world.directory / "pod"),), {}, log))
+
+
+async def test_a_service_that_dies_is_started_again(world: World) -> None:
+    """A node that is killed comes back; its exit codes are its own, so none of them is final."""
+    ready = world.directory / "ready"
+    code = COUNT + "import sys\nif n < 4: sys.exit(2 + n)\n" + FOREVER.format(ready=str(ready))
+    world.supervisor.keep(world.program(code, name="node", documented=False))
+    await world.until(ready.exists)
+
+    assert world.tries == 4
+
+
+async def test_a_service_that_cannot_be_kept_up_fails_the_bring_up(world: World) -> None:
+    """After five restarts in a row its failure is the supervisor's; after the bring-up there is no such limit."""
+    program = world.program(COUNT + "raise SystemExit(1)", name="node", documented=False)
+    world.supervisor.keep(program)
+    with pytest.raises(ProgramFailedError):
+        await world.supervisor.failure
+
+    assert world.tries == 6
+    world.supervisor.complete = True
+    world.supervisor.keep(program)
+    await world.until(lambda: world.tries > 14)
+
+
+async def test_processes_end_in_order(world: World) -> None:
+    """Nodes are told to end first, and exposers when all nodes have ended."""
+    ended = world.directory / "ended"
+    handler = f"lambda *_: (open({str(ended)!r}, 'a').write(NAME + ' '), sys.exit(0))"
+    tell = f"import signal, sys\nsignal.signal(15, {handler})\n"
+    with Held() as held:
+        for name, port in (("exposer", held.hold(0)), ("node", None)):
+            ready = world.directory / f"{name}-ready"
+            code = f"NAME = {name!r}\n{tell}{FOREVER.format(ready=str(ready))}"
+            world.supervisor.keep(world.program(code, name=name, port=port))
+            await world.until(ready.exists)
+        await world.supervisor.stop(world.forced)
+
+    assert ended.read_text() == "node exposer "
+    assert world.story[-2:] == ["node stopping", "exposer stopping"]
+
+
+async def test_a_second_wish_kills_at_once(world: World) -> None:
+    """A program that ignores SIGTERM, and its child that does too, are killed when it is forced."""
+    ready = world.directory / "ready"
+    child = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-S', '-c', 'import signal; signal.pause()'])\n"
+    world.supervisor.keep(world.program(STUBBORN + child + FOREVER.format(ready=str(ready)), name="node"))
+    await world.until(ready.exists)
+    assert len(list(leftovers(world.directory))) == 2
+    stopping = asyncio.create_task(world.supervisor.stop(world.forced))
+    await world.until(lambda: "node stopping" in world.story)
+    world.forced.set()
+    await stopping
+
+    await world.until(lambda: not list(leftovers(world.directory)))
+
+
+async def test_the_socket_of_a_held_port_is_handed_over(world: World) -> None:
+    """A sidecar gets a bound socket by --fd, and so does the one that replaces it."""
+    code = (
+        "import socket, sys\nassert sys.argv[1] == '--fd'\nserver = socket.socket(fileno=int(sys.argv[2]))\n"
+        "server.listen()\nserver.accept()[0].sendall(b'hello')\n"
+    )
+    with Held() as held:
+        port = held.hold(0) or 0
+        world.supervisor.keep(world.program(code, name="exposer", port=port))
+        for _ in range(2):
+            async with asyncio.timeout(20):
+                assert await _greeting(port) == b"hello"
+        await world.supervisor.stop(world.forced)
+
+
+async def _greeting(port: int) -> bytes:
+    """What the server at ``port`` says, once there is one that is not just ending."""
+    said = b""
+    while not said:
+        with contextlib.suppress(ConnectionError):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            try:
+                said = await reader.read()
+            finally:
+                writer.close()
+                await writer.wait_closed()
+    return said
+
+
+def test_an_exit_code_is_told_with_its_meaning() -> None:
+    """Ours by their names, signals by theirs, a chain binary's as they are."""
+    assert describe_code(3, documented=True) == "exit code 3 (bad input)"
+    assert describe_code(137, documented=True) == "exit code 137 (SIGKILL)"
+    assert describe_code(2, documented=False) == "exit code 2"
+    assert describe_code(77, documented=True) == "exit code 77"
+
+
+async def test_the_wait_for_one_of_several_is_bounded() -> None:
+    """It returns at its limit, and leaves what it waited for alone."""
+    never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    await first_of(never, within=0.0)
+
+    assert not never.cancelled()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from network_world import stand_in
+from exposer.network.child import Child
+directory = Path(sys.argv[1])
+Child.start(stand_in(directory, sys.argv[2]))
+import signal; signal.pause()
+"""
+
+
+def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:
+    """The kernel ends a child, even one that ignores signals, when its parent is killed."""
+    ready = tmp_path / "ready"
+    code = STUBBORN + FOREVER.format(ready=str(ready))
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path), code], env=environment) as parent:
+        _wait(ready.exists)
+        assert len(list(leftovers(tmp_path))) == 1
+        parent.kill()
+
+    _wait(lambda: not list(leftovers(tmp_path)))
+
+
+def test_leftovers_of_a_network_are_killed_and_no_others(tmp_path: Path) -> None:
+    """A process that got away is found by its mark, whoever its parent is; another network's is left alone."""
+    ours, others = tmp_path / "a", tmp_path / "b"
+    children = []
+    for directory in (ours, others):
+        ready = tmp_path / f"{directory.name}-ready"
+        children.append(Child.start(stand_in(directory, FOREVER.format(ready=str(ready)))))
+        _wait(ready.exists)
+    try:
+        assert kill_leftovers(ours) == 1
+        assert len(list(leftovers(others))) == 1
+    finally:
+        assert kill_leftovers(others) == 1
+        codes = asyncio.run(_ends(children))
+    assert codes == [137, 137]
+
+
+async def _ends(children: list[Child]) -> list[int]:
+    """The exit codes of processes that have ended."""
+    return [await child.wait() for child in children]
+
+
+def _wait(holds: Callable[[], bool]) -> None:
+    """Return once ``holds``; a limit keeps a fault from hanging the suite."""
+    limit = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < limit
+        time.sleep(0.01)

@@ -1,0 +1,169 @@
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mnemonic import Mnemonic
+
+from exposer.errors import BadInputError, TemporaryError
+from exposer.network.keys import check_keys, ensure_keys
+from exposer.network.state import PodRecord, Record, State
+
+HOLD = """
+import sys
+from pathlib import Path
+from exposer.network.state import State
+with State(Path(sys.argv[1])).hold():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    """What up leaves is what status reads, and the ports of pods that are gone are remembered."""
+    state = State(tmp_path)
+    pod = PodRecord("a-genesis-0", "genesis", 0, "http://127.0.0.1:8081", "http://127.0.0.1:26657", {"rpc": 26657})
+    record = Record("net", "2026-01-01T00:00:00Z", (pod,), {"a-validator-0": {"rpc": 5}})
+    state.write(record)
+
+    assert state.read() == record
+    assert record.ports("a-genesis-0") == {"rpc": 26657}
+    assert record.ports("a-validator-0") == {"rpc": 5}
+    assert record.ports("b") == {}
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"pods": [{}]}'])
+def test_a_damaged_record_is_bad_input(tmp_path: Path, damage: str) -> None:
+    """A record that cannot be read is named, with what to do."""
+    (tmp_path / "network.json").write_text(damage, encoding="utf-8")
+
+    with pytest.raises(BadInputError, match="is damaged; delete"):
+        State(tmp_path).read()
+
+
+def test_no_record_is_no_network(tmp_path: Path) -> None:
+    """An empty directory, one that is not there and a file are no networks."""
+    (tmp_path / "file").touch()
+
+    assert [State(tmp_path / name).read() for name in ("", "none", "file")] == [None, None, None]
+
+
+def test_one_process_holds_a_network(tmp_path: Path) -> None:
+    """While another process holds it its id is known, and nobody else can; its end frees it, however it ends."""
+    state = State(tmp_path / "net")
+    command = [sys.executable, "-c", HOLD, str(state.root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert state.holder() == holder.pid
+        with pytest.raises(TemporaryError, match=rf"another exposer up \(process {holder.pid}\)"), state.hold():
+            pass
+        holder.kill()
+
+    assert state.holder() is None
+    with state.hold():
+        assert (state.root / "lock").read_text() == str(os.getpid())
+
+
+def test_the_directory_is_private_and_ignored_by_git(tmp_path: Path) -> None:
+    """There are keys in it: nobody else reads it, and nobody commits it by accident."""
+    state = State(tmp_path / "net")
+    state.create()
+
+    assert stat.S_IMODE(state.root.stat().st_mode) == 0o700
+    assert (state.root / ".gitignore").read_text() == "*\n"
+
+
+def test_a_directory_of_somebody_elses_is_refused(tmp_path: Path) -> None:
+    """Nothing is written into a directory that holds other files, so that none of them is ever deleted."""
+    (tmp_path / "thesis.tex").touch()
+
+    with pytest.raises(BadInputError, match="holds other files"):
+        State(tmp_path).create()
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_plan_files_are_written_only_when_they_change(tmp_path: Path) -> None:
+    """An equal file keeps its time, a different one is replaced."""
+    state = State(tmp_path)
+    state.write_file("a", "patch.json", b"1")
+    before = state.file("a", "patch.json").stat().st_ino
+    state.write_file("a", "patch.json", b"1")
+
+    assert state.file("a", "patch.json").stat().st_ino == before
+    state.write_file("a", "patch.json", b"2")
+    assert state.file("a", "patch.json").read_bytes() == b"2"
+
+
+def test_a_fresh_pod_keeps_its_former_volume_aside(tmp_path: Path) -> None:
+    """Starting over never deletes the volume it starts over from."""
+    state = State(tmp_path)
+    for content in ("first", "second", "third"):
+        state.make_pod("a", fresh=True)
+        (state.home("a") / "file").write_text(content)
+    state.make_pod("a", fresh=False)
+
+    assert (state.home("a") / "file").read_text() == "third"
+    assert (tmp_path / "a/home.old/file").read_text() == "second"
+
+
+def test_fresh_keys_are_valid_private_and_stay(tmp_path: Path) -> None:
+    """Each pod gets 24 words of its own; a larger network adds keys and changes none."""
+    path = tmp_path / "keys.json"
+    ensure_keys(path, validators=2)
+    first = json.loads(path.read_bytes())
+    ensure_keys(path, validators=2)
+    assert json.loads(path.read_bytes()) == first
+    ensure_keys(path, validators=3)
+    more = json.loads(path.read_bytes())
+    words = [entry["mnemonic"] for entries in more.values() for entry in entries]
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert more["validators"][:2] == first["validators"]
+    assert {role: len(entries) for role, entries in more.items()} == {
+        "genesis": 1,
+        "validators": 3,
+        "faucet": 1,
+        "keys": 3,
+    }
+    assert all(Mnemonic("english").check(sentence) and len(sentence.split()) == 24 for sentence in words)
+    assert len(set(words)) == len(words)
+
+
+KEY = {"name": "a", "mnemonic": "secret words"}
+WRONG_KEYS = {
+    "not an object": ([], "is not an object of roles"),
+    "a role of another kind": ({"genesis": {}}, "is not an object of roles"),
+    "no genesis key": ({"validators": [KEY]}, "has no genesis key; add one"),
+    "no mnemonic": ({"genesis": [{"name": "a"}]}, r"genesis\[0\] is not a name and a mnemonic"),
+    "too few": (
+        {"genesis": [KEY], "validators": [KEY, KEY]},
+        "has 2 validators keys for 3 validator pods; add the others",
+    ),
+    "none": ({"genesis": [KEY]}, "has 0 validators keys"),
+}
+
+
+@pytest.mark.parametrize(("document", "expected"), WRONG_KEYS.values(), ids=WRONG_KEYS)
+def test_a_wrong_keys_file_is_refused_without_being_quoted(tmp_path: Path, document: object, expected: str) -> None:
+    """The text names the role and the cure, and no word of a mnemonic."""
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+    with pytest.raises(BadInputError, match=expected) as caught:
+        check_keys(path, validators=3)
+    assert "secret" not in str(caught.value)
+
+
+def test_one_validators_key_serves_any_number_of_pods(tmp_path: Path) -> None:
+    """Pods derive theirs from a single entry by HD index; a file that is no JSON is refused."""
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"genesis": [KEY], "validators": [KEY]}), encoding="utf-8")
+    check_keys(path, validators=9)
+
+    path.write_text("genesis: []", encoding="utf-8")
+    with pytest.raises(BadInputError, match="is not JSON"):
+        check_keys(path, validators=1)
