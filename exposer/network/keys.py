@@ -7,8 +7,8 @@ from typing import Any
 
 from mnemonic import Mnemonic
 
+from exposer.durable import write_durably
 from exposer.errors import BadInputError
-from exposer.volume import write_durably
 
 _BITS = 256  # 24 words
 _USERS = 3

@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from exposer.durable import write_durably
 from exposer.errors import BadInputError, TemporaryError
-from exposer.volume import write_durably
 
 _RECORD = "network.json"
 

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from exposer.errors import ConflictError, MismatchError, TemporaryError
 from exposer.records import digest_input, read_record, read_records
-from exposer.volume import open_volume, write_durably
+from exposer.volume import open_volume
 
 INPUTS = {"CHAIN_ID": digest_input("one")}
 OTHER = {"CHAIN_ID": digest_input("two")}
@@ -209,16 +208,6 @@ def test_records_hold_no_times_and_no_values(tmp_path: Path) -> None:
         run(tmp_path / name, "s", {"f": b"1"})
 
     assert (tmp_path / "a/.exposer/steps/s.json").read_bytes() == (tmp_path / "b/.exposer/steps/s.json").read_bytes()
-
-
-def test_write_durably_sets_the_mode_and_replaces(tmp_path: Path) -> None:
-    """A secret file is never readable by others, not even while it is written."""
-    os.umask(0o022)
-    write_durably(tmp_path / "keys", b"1", mode=0o600)
-    write_durably(tmp_path / "keys", b"2", mode=0o600)
-
-    assert (tmp_path / "keys").read_bytes() == b"2"
-    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_last_file_is_recorded_last(tmp_path: Path) -> None:
