@@ -167,3 +167,11 @@ def test_one_validators_key_serves_any_number_of_pods(tmp_path: Path) -> None:
     path.write_text("genesis: []", encoding="utf-8")
     with pytest.raises(BadInputError, match="is not JSON"):
         check_keys(path, validators=1)
+
+
+def test_a_directory_that_was_being_made_is_a_networks(tmp_path: Path) -> None:
+    """A kill right after the first file of a new directory does not leave one that every later run refuses."""
+    (tmp_path / "lock").touch()
+    State(tmp_path).create()
+
+    assert (tmp_path / ".gitignore").exists()

@@ -85,6 +85,8 @@ def test_unknown_variables_with_the_prefix_are_found() -> None:
     """Names with a program's prefix that set nothing are listed."""
 
     class Prefixed(Settings, env_prefix="EXPOSER_"):
+        """A program whose variables have a prefix."""
+
         host: str = Field("x", description="host")
 
     assert unknown_names(Prefixed, {"EXPOSER_HOST": "", "EXPOSER_GRPC_PORT": "", "OTHER": ""}) == ["EXPOSER_GRPC_PORT"]
