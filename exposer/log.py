@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 LogFormat = Literal["text", "json"]
-LEVELS = ("debug", "info", "warning", "error")
+LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class _JsonFormatter(logging.Formatter):
@@ -27,7 +27,7 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def configure(log_format: LogFormat = "text", level: str = "info") -> None:
+def configure(log_format: LogFormat = "text", level: LogLevel = "info") -> None:
     """Send every logger's lines to stderr; safe to call again."""
     handler = logging.StreamHandler(sys.stderr)
     text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")

@@ -58,8 +58,11 @@ class Record:
 
 
 def is_managed(root: Path) -> bool:
-    """Whether the steps of this project fill the volume, as opposed to somebody else's scripts."""
-    return (root / STATE_DIR).is_dir()
+    """Whether the steps of this project fill the volume, as opposed to somebody else's scripts.
+
+    They do once one has begun; a step that refuses to touch the volume leaves no more than an empty directory.
+    """
+    return any(True for part in ("steps", "stage") for _ in (root / STATE_DIR / part).glob("*"))
 
 
 def record_path(root: Path, step: str) -> Path:

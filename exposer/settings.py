@@ -25,7 +25,6 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
         env_ignore_empty=True,
         case_sensitive=False,
-        populate_by_name=True,
     )
 
 
@@ -51,9 +50,11 @@ def read_settings(cls: type[S], argv: Sequence[str] | None, *, prog: str, descri
     Raises:
         BadInputError: a value is missing or wrong; the message names flag and variable, not the value.
     """
+    given = vars(parser(cls, prog, description).parse_args(argv))
+    # By its alias where a field has one; taking both would make a variable of the field's bare name count.
     flags = {
-        name: value
-        for name, value in vars(parser(cls, prog, description).parse_args(argv)).items()
+        str(cls.model_fields[name].validation_alias or name): value
+        for name, value in given.items()
         if value is not None
     }
     try:

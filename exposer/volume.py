@@ -7,7 +7,7 @@ Below the volume's root::
     .exposer/steps/<step>.prepared    the record of a commit under way: written ahead of the renames
     .exposer/steps/<step>.json        the record of a completed step: written (by rename) after them
     .exposer/steps/<step>.undo        the record of a step that ``--force`` is taking back
-    .exposer/aside/<step>/            what was in the way: never deleted, only moved out of it
+    .exposer/aside/<step>/            what was in the way, named by its content: never deleted, only moved out of it
 
 A commit goes: sync the staged files, write the prepared record, rename each file into place, rename the record
 to its final name; each with its directory synced. Whatever a crash interrupts, the next start finishes: before the
@@ -18,6 +18,7 @@ would otherwise leave, between rename and record, a file that no record knows.
 
 import contextlib
 import fcntl
+import itertools
 import logging
 import os
 import shutil
@@ -63,6 +64,8 @@ class Volume:
             ConflictError: the step is complete with other inputs, and ``force`` is not set.
             MismatchError: a committed file is not what its record says.
         """
+        if force:
+            self._abandon(step)
         self._recover()
         record = read_record(self.root, step)
         if record and force:
@@ -77,6 +80,15 @@ class Volume:
                 f"Give it the former inputs, use an empty volume, or start over with --force"
             )
         return None
+
+    def _abandon(self, step: str) -> None:
+        """Turn interrupted commits of the step, and of those after it, into steps that are taken back."""
+        own = read_record(self.root, step)
+        for path in self._steps.glob("*.prepared"):
+            record = Record.from_bytes(path.read_bytes())
+            if record.step == step or (own and record.sequence > own.sequence):
+                path.rename(path.with_suffix(".undo"))
+                sync_directory(self._steps)
 
     def _recover(self) -> None:
         """Finish what a crash interrupted: commits past their prepared record, and steps being taken back."""
@@ -121,14 +133,16 @@ class Volume:
                 self._put(stage, record.step, artifact)
             elif not artifact.state:
                 _check(self.root / artifact.path, artifact)
+        shutil.rmtree(stage, ignore_errors=True)  # first: what completes the step is the last thing that happens
         prepared.rename(prepared.with_suffix(".json"))
         sync_directory(self._steps)
-        shutil.rmtree(stage, ignore_errors=True)
 
     def _put(self, stage: Path, step: str, artifact: Artifact) -> None:
         source, target = stage / artifact.path, self.root / artifact.path
-        for created in make_directories(target.parent, self.root):
-            shutil.copymode(stage / created.relative_to(self.root), created)  # a keyring's directory stays private
+        make_directories(target.parent, self.root)
+        for staged in source.parents[: len(Path(artifact.path).parts) - 1]:
+            directory = self.root / staged.relative_to(stage)  # a keyring's stays private; none is made more open
+            directory.chmod(directory.stat().st_mode & staged.stat().st_mode)
         if target.exists() or target.is_symlink():
             if artifact.state:
                 return  # a signing state is never reset
@@ -137,15 +151,23 @@ class Volume:
         sync_directory(target.parent)
 
     def _keep_former(self, step: str, path: str) -> None:
-        """Keep what a commit replaces. It stays in place until the rename, so a reader never misses the file."""
-        kept = self.state / "aside" / step / "replaced" / path
-        make_directories(kept.parent, self.root)
-        if (self.root / path).is_dir():
-            (self.root / path).rename(kept)
-            return
-        kept.unlink(missing_ok=True)
-        os.link(self.root / path, kept, follow_symlinks=False)
+        """Keep what is about to go. A file stays in place as well, so that a reader never misses it."""
+        former = self.root / path
+        if former.is_file() and not former.is_symlink():
+            kept = self._aside(step, path, digest_file(former)[1])
+            make_directories(kept.parent, self.root)
+            if not kept.exists():
+                os.link(former, kept)
+        else:
+            numbered = (self._aside(step, path, str(number)) for number in itertools.count(1))
+            kept = next(name for name in numbered if not name.exists() and not name.is_symlink())
+            make_directories(kept.parent, self.root)
+            former.rename(kept)
         sync_directory(kept.parent)
+
+    def _aside(self, step: str, path: str, name: str) -> Path:
+        """Where a former file is kept: by its digest, so that nothing that is kept is ever overwritten by another."""
+        return self.state / "aside" / step / f"{path}.{name[:12]}"
 
     # -- taking back --------------------------------------------------------------------------------------------
 
@@ -167,12 +189,13 @@ class Volume:
             target = self.root / artifact.path
             if artifact.state or not target.exists():
                 continue
-            replaced = self.state / "aside" / record.step / "replaced" / artifact.path
-            if artifact.path not in earlier:
-                kept = self.state / "aside" / record.step / "taken-back" / artifact.path
-                make_directories(kept.parent, self.root)
-                target.rename(kept)
-            elif replaced.exists():
+            before = earlier.get(artifact.path)
+            replaced = self._aside(record.step, artifact.path, before.sha256) if before else None
+            if before is None:
+                self._keep_former(record.step, artifact.path)
+                target.unlink(missing_ok=True)
+            elif replaced and replaced.exists():
+                self._keep_former(record.step, artifact.path)
                 replaced.rename(target)
             sync_directory(target.parent)
         undo.unlink()

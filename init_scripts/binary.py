@@ -13,8 +13,7 @@ from exposer.errors import BadInputError, ExposerError, TemporaryError
 from init_scripts.keys import Mnemonic
 
 log = logging.getLogger(__name__)
-_LIMIT = 600.0
-"""Seconds that one command of a chain binary may take; the slowest known (a genesis of gigabytes) needs minutes."""
+_LIMIT = 600.0  # seconds; the slowest known command, on a genesis of gigabytes, needs minutes
 _TAIL_LINES = 12
 
 
@@ -23,7 +22,7 @@ class BinaryFailedError(ExposerError):
 
 
 class ChainBinary:
-    """Runs the chain's binary on one home; counts its starts."""
+    """Runs the chain's binary on one home; counts its ``starts``. No command may take more than ``limit`` seconds."""
 
     def __init__(self, name: str, home: Path) -> None:
         found = shutil.which(name)
@@ -34,6 +33,7 @@ class ChainBinary:
         self.path = found
         self.home = home
         self.starts = 0
+        self.limit = _LIMIT
 
     def run(self, *arguments: str, secret: Mnemonic | None = None) -> str:
         """Standard output of ``<binary> <arguments> --home <home>``; ``secret`` goes to its standard input.
@@ -44,7 +44,9 @@ class ChainBinary:
         """
         done = self.start([*arguments, "--home", str(self.home)], secret=secret)
         if done.returncode != 0:
-            raise BinaryFailedError(f"`{Path(self.path).name} {_shown(arguments)}` failed: {_last_lines(done, secret)}")
+            raise BinaryFailedError(
+                f"`{Path(self.path).name} {_shown(arguments)}` failed:\n{_last_lines(done, secret)}"
+            )
         return done.stdout
 
     def start(self, arguments: Sequence[str], *, secret: Mnemonic | None = None) -> subprocess.CompletedProcess[str]:
@@ -62,13 +64,13 @@ class ChainBinary:
                 capture_output=True,
                 text=True,
                 errors="replace",
-                timeout=_LIMIT,
+                timeout=self.limit,
                 check=False,
                 env={"HOME": str(self.home), **os.environ},
             )
         except subprocess.TimeoutExpired as error:
             raise TemporaryError(
-                f"`{Path(self.path).name} {_shown(arguments)}` did not end in {_LIMIT:.0f} s"
+                f"`{Path(self.path).name} {_shown(arguments)}` did not end in {self.limit:.0f} s"
             ) from error
         if done.returncode < 0:  # out of memory, say: not an answer, least of all to what it can do
             raise TemporaryError(f"`{Path(self.path).name} {_shown(arguments)}` was ended by signal {-done.returncode}")

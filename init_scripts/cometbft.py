@@ -6,7 +6,7 @@ Formats: CometBFT v0.38 ``p2p/key.go``, ``privval/file.go``, ``types/genesis.go`
 import base64
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -31,10 +31,8 @@ _CONSENSUS_PARAMS = {
 }
 
 
-def make_genesis(settings: PodSettings, stage: Path, *, validators: int, genesis_time: str) -> Mapping[str, Any]:
-    """The genesis pod's home: a genesis that names the validators of all pods, and this pod's own identity."""
-    keys = load_keys(settings.keys_config)
-    members = [keys.at("genesis", 0), *(keys.at("validators", ordinal) for ordinal in range(validators - 1))]
+def make_genesis(settings: PodSettings, stage: Path, *, members: Sequence[Key], genesis_time: str) -> Mapping[str, Any]:
+    """The genesis pod's home: a genesis that names the validators of all pods, this one's first, and its identity."""
     write_home(settings, stage, members[0])
     genesis = {
         "genesis_time": genesis_time or _now(),

@@ -5,7 +5,7 @@ shape the others get), gentx, collect-gentxs and validate.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,8 @@ def make_genesis(
     if not dialect.default_denom:
         _redenominate(genesis["app_state"], settings.denom)
     prefix, _ = decode_address(address)
-    extra = {key.address(prefix, settings.path): coins for key in funded}
-    documents.add_accounts(genesis, _merged(extra, balances))
+    extra = [(key.address(prefix, settings.path), coins) for key in funded]
+    documents.add_accounts(genesis, _merged([*extra, *balances.items()]))
     path.write_bytes(documents.render(genesis))
     arguments = (
         validator.name,
@@ -77,7 +77,7 @@ def make_genesis(
     )
     binary.run(*dialect.genesis("gentx"), *arguments, "--ip", settings.hostname, *KEYRING)
     binary.run(*dialect.genesis("collect-gentxs"))
-    validate(binary, dialect, path)
+    validate(binary, dialect, path, settings.chain_id)
     return {**dialect.to_facts(), "binary_starts": binary.starts}
 
 
@@ -89,10 +89,10 @@ def make_validator(settings: PodSettings, stage: Path) -> Mapping[str, Any]:
     return {**dialect.to_facts(), "binary_starts": binary.starts}
 
 
-def validate(binary: ChainBinary, dialect: Dialect, path: Path) -> None:
+def validate(binary: ChainBinary, dialect: Dialect, path: Path, chain_id: str) -> None:
     """Let the binary judge a genesis, and refuse what it passes though it will not run."""
     binary.run(*dialect.genesis(dialect.validate), str(path))
-    refuse_unrunnable(documents.load(path))
+    refuse_unrunnable(documents.load(path), chain_id)
 
 
 def _home_with_key(binary: ChainBinary, dialect: Dialect, settings: PodSettings, key: Key) -> str:
@@ -111,13 +111,12 @@ def _home_with_key(binary: ChainBinary, dialect: Dialect, settings: PodSettings,
     return address
 
 
-def _merged(*groups: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+def _merged(accounts: Iterable[tuple[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
     merged: dict[str, dict[str, int]] = {}
-    for group in groups:
-        for address, funds in group.items():
-            if address in merged:
-                raise BadInputError(f"{address} is funded twice; give each account its own key, and its balance once")
-            merged[address] = funds
+    for address, funds in accounts:
+        if address in merged:
+            raise BadInputError(f"{address} is funded twice; give each account its own key, and its balance once")
+        merged[address] = funds
     return merged
 
 

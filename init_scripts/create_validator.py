@@ -17,25 +17,26 @@ from init_scripts.binary import BinaryFailedError, ChainBinary
 from init_scripts.coins import parse_coins, render_coins
 from init_scripts.cosmos import KEYRING, default_stake
 from init_scripts.keys import load_keys
-from init_scripts.node import Node
-from init_scripts.settings import PodSettings, Seconds
+from init_scripts.node import Node, TxResult
+from init_scripts.settings import PodSettings, Seconds, Url
 from init_scripts.step import Reporter, run_program
 
 STEP = "create-validator"
 log = logging.getLogger(STEP)
 _HALF_A_BLOCK = Backoff(first=0.25, cap=2.0)
+_IN_A_BLOCK = 30.0  # seconds; longer than any chain's blocks take, in a network that makes any
 _COMMISSION = {"commission-rate": "0.1", "commission-max-rate": "0.2", "commission-max-change-rate": "0.01"}
 
 
 class CreateValidatorSettings(PodSettings):
     """The environment of ``create-validator``."""
 
-    node_url: str = Field("http://127.0.0.1:26657", description="the RPC of this pod's node")
-    faucet_url: str = Field("", description="the faucet that is asked when the account is empty")
+    node_url: Url = Field("http://127.0.0.1:26657", description="the RPC of this pod's node")
+    faucet_url: Url = Field("", description="the faucet that is asked when the account is empty")
     validator_stake: str = Field(
         "", description="what the validator bonds; default a twentieth of what its account has"
     )
-    fees: str = Field("", description="what the transaction pays; default 100000 of DENOM")
+    fees: str = Field("", description="what the transaction pays; default nothing")
     timeout: Seconds = Field(300.0, description="how long to try in all, in seconds or like 5m")
 
 
@@ -46,6 +47,7 @@ class _Registration:
         self.settings = settings
         self.node = node
         self.patience = Patience(settings.timeout, _HALF_A_BLOCK)
+        self.refusal = 0
         self.binary = ChainBinary(settings.chain_bin, settings.chain_dir)
         self.key = load_keys(settings.keys_config).at("validators", settings.ordinal)
         self.address = self._show("--address")
@@ -59,6 +61,7 @@ class _Registration:
     def _until(self, what: str, attempt: Callable[[], bool]) -> None:
         cause = ""
         while True:
+            self.binary.limit = max(self.patience.left, 1.0)
             try:
                 if attempt():
                     return
@@ -108,7 +111,7 @@ class _Registration:
         settings = self.settings
         stake = parse_coins(settings.validator_stake, "VALIDATOR_STAKE") if settings.validator_stake else None
         amount = render_coins(stake or default_stake({settings.denom: balance}, settings.denom))
-        fees = settings.fees or f"100000{settings.denom}"
+        fees = ("--fees", settings.fees) if settings.fees else ()
         help_text = self.binary.start(["tx", "staking", "create-validator", "--help"]).stdout
         with tempfile.TemporaryDirectory(prefix="create-validator-") as directory:
             what = self._arguments(amount, Path(directory), by_file="validator.json" in help_text)
@@ -120,11 +123,11 @@ class _Registration:
                     "--node",
                     settings.node_url.replace("http://", "tcp://", 1),
                 ),
-                *("--gas", "auto", "--gas-adjustment", "1.5", "--fees", fees, "--output", "json", "--yes"),
+                *("--gas", "auto", "--gas-adjustment", "1.5", *fees, "--output", "json", "--yes"),
             )
         answer = json.loads(sent)
         if answer.get("code", 0) != 0:
-            raise TemporaryError(f"the node refused the transaction: {answer.get('raw_log', '')}")
+            raise TemporaryError(f"the node refused the transaction:\n{answer.get('raw_log', '')}")
         log.info("sent %s, bonding %s", answer["txhash"], amount)
         return str(answer["txhash"])
 
@@ -145,13 +148,30 @@ class _Registration:
         return [f"--{name}={value}" for name, value in {"pubkey": json.dumps(pubkey), **values}.items()]
 
     def _await_block(self, tx_hash: str) -> None:
+        """Until the transaction is in a block, or the validator is there: a node may keep no index of transactions.
+
+        A transaction that its node lost is given up soon, and the next try looks before it sends another.
+        """
+        patience = Patience(min(_IN_A_BLOCK, self.patience.left), _HALF_A_BLOCK)
         while (result := self.node.transaction(tx_hash)) is None:
-            if not self.patience.left:
-                raise TemporaryError(f"transaction {tx_hash} is in no block after {self.settings.timeout:.0f} s")
-            self.patience.pause()
+            if self.node.validator(self.operator):
+                return
+            if not patience.left:
+                raise TemporaryError(f"transaction {tx_hash} is in no block after {patience.spent:.0f} s")
+            patience.pause()
         if result.code != 0:
-            raise TemporaryError(f"transaction {tx_hash} failed in block {result.height}: {result.log}")
+            self._refused(tx_hash, result)
         log.info("the transaction is in block %s", result.height)
+
+    def _refused(self, tx_hash: str, result: TxResult) -> None:
+        """A block may refuse a transaction by accident; the same refusal twice is no accident, and each costs fees."""
+        again = self.refusal == result.code
+        self.refusal = result.code
+        told = f"transaction {tx_hash} failed in block {result.height} with code {result.code}"
+        if again:
+            cure = "twice for the same cause; check VALIDATOR_STAKE, FEES and what the account has"
+            raise BadInputError(f"{told}, {cure}:\n{result.log}")
+        raise TemporaryError(f"{told}:\n{result.log}")
 
     def _show(self, *how: str) -> str:
         return self.binary.run("keys", "show", self.key.name, *how, *KEYRING).strip()

@@ -28,6 +28,8 @@ def load(path: Path, field: str = "genesis") -> Any:
         raise BadInputError(f"{field}: not JSON at line {error.lineno}, column {error.colno}") from None
     except UnicodeDecodeError:
         raise BadInputError(f"{field}: not UTF-8") from None
+    except OSError as error:
+        raise BadInputError(f"{field}: {path}: {error.strerror}; mount the file there") from error
 
 
 def render(document: Any) -> bytes:

@@ -11,7 +11,7 @@ from exposer.client import Client
 from exposer.documents import DocumentError, render_node_id
 from exposer.errors import BadInputError, MismatchError
 from exposer.identity import node_id, node_public_key
-from exposer.records import read_records
+from exposer.records import newest_artifacts, read_records
 from exposer.volume import Transaction
 from init_scripts import cosmos, genesis, toml
 from init_scripts.binary import ChainBinary, Dialect
@@ -21,6 +21,7 @@ from init_scripts.settings import JoiningSettings, Port
 from init_scripts.step import run_step
 
 STEP = "init-config"
+GENESIS = "config/genesis.json"
 NODE_ID = "config/node_id.json"
 _FILES = ("config.toml", "app.toml", "client.toml")
 _TIMEOUTS = ("propose", "propose_delta", "prevote", "prevote_delta", "precommit", "precommit_delta", "commit")
@@ -73,8 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make(settings: ConfigSettings, transaction: Transaction) -> None:
     """Stage the configuration, the patched genesis and the node id, and commit them, the node id last."""
     stage, home = transaction.stage, transaction.root
-    if not (home / "config/genesis.json").is_file():
-        raise BadInputError("config/genesis.json is not on the volume; run init-genesis or init-validator first")
+    if GENESIS not in newest_artifacts(read_records(home)):
+        raise BadInputError(f"no step has made {GENESIS} on this volume; run init-genesis or init-validator first")
     (stage / "config").mkdir()
     if settings.genesis_patch:
         _patch_genesis(settings, home, stage)
@@ -152,15 +153,16 @@ def _patch_genesis(settings: ConfigSettings, home: Path, stage: Path) -> None:
     patch = genesis.load(settings.genesis_patch or Path(), "GENESIS_PATCH")
     if not isinstance(patch, dict):
         raise BadInputError("GENESIS_PATCH: not a JSON object")
-    document = genesis.load(home / "config/genesis.json")
+    document = genesis.load(home / GENESIS)
     genesis.merge_patch(document, patch)
-    staged = stage / "config/genesis.json"
+    staged = stage / GENESIS
     staged.write_bytes(genesis.render(document))
     facts = _facts(home)
     if "dialect" in facts:
-        cosmos.validate(ChainBinary(settings.chain_bin, stage), Dialect.from_facts(facts), staged)
+        binary = ChainBinary(settings.chain_bin, stage)
+        cosmos.validate(binary, Dialect.from_facts(facts), staged, settings.chain_id)
     else:
-        refuse_unrunnable(document)
+        refuse_unrunnable(document, settings.chain_id)
 
 
 def _facts(home: Path) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from exposer.errors import BadInputError
+from exposer.records import digest_input
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos, genesis
 from init_scripts.coins import parse_coins
@@ -15,7 +16,6 @@ from init_scripts.keys import Key, Keys, load_keys
 from init_scripts.lint import refuse_unrunnable
 from init_scripts.settings import TIME_PATTERN, PodSettings
 from init_scripts.signing_state import PATH as SIGNING_STATE
-from init_scripts.signing_state import refuse_foreign
 from init_scripts.step import run_step
 
 STEP = "init-genesis"
@@ -36,9 +36,16 @@ class GenesisSettings(PodSettings):
 
     INPUTS: ClassVar[tuple[str, ...]] = (
         *PodSettings.INPUTS,
-        *("keys_config", "hd_path", "coin_type", "coins", "num_validators", "num_relayers", "faucet_enabled"),
+        *("node_name", "hostname", "hd_path", "coin_type", "coins", "num_validators", "num_relayers", "faucet_enabled"),
         *("validator_stake", "genesis_time", "genesis_balances"),
     )
+
+    def inputs(self) -> dict[str, str]:
+        """The inputs, with the keys that go into the genesis; further ones in the file do not matter."""
+        keys = load_keys(self.keys_config)
+        others = funded_keys(keys, self) if self.chain_driver == "cosmos" else members(keys, self)
+        used = [key.input() for key in (keys.at("genesis", 0), *others)]
+        return {**super().inputs(), "KEYS_CONFIG": digest_input(used)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,18 +55,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make(settings: GenesisSettings, transaction: Transaction) -> None:
     """Fill the stage with the genesis pod's home, and commit it."""
-    refuse_foreign(transaction.root, force=settings.force)
     drive = _cosmos if settings.chain_driver == "cosmos" else _cometbft
     facts = drive(settings, transaction.stage)
     transaction.commit(state=[SIGNING_STATE], facts=facts)
 
 
 def _cometbft(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
-    facts = cometbft.make_genesis(
-        settings, stage, validators=settings.num_validators, genesis_time=settings.genesis_time
-    )
-    refuse_unrunnable(genesis.load(stage / "config/genesis.json"))
+    keys = load_keys(settings.keys_config)
+    named = [keys.at("genesis", 0), *members(keys, settings)]
+    facts = cometbft.make_genesis(settings, stage, members=named, genesis_time=settings.genesis_time)
+    refuse_unrunnable(genesis.load(stage / "config/genesis.json"), settings.chain_id)
     return facts
+
+
+def members(keys: Keys, settings: GenesisSettings) -> list[Key]:
+    """The keys of the validator pods."""
+    return [keys.at("validators", ordinal) for ordinal in range(settings.num_validators - 1)]
 
 
 def _cosmos(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
@@ -79,11 +90,10 @@ def _cosmos(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
 def funded_keys(keys: Keys, settings: GenesisSettings) -> list[Key]:
     """The keys that get COINS beside the genesis validator's; where there is a faucet, validators ask it instead."""
     faucet = settings.faucet_enabled
-    validators = 0 if faucet else settings.num_validators - 1
     return [
         *keys.role("faucet")[: 1 if faucet else 0],
         *keys.role("keys"),
-        *(keys.at("validators", ordinal) for ordinal in range(validators)),
+        *([] if faucet else members(keys, settings)),
         *(keys.at("relayers", ordinal) for ordinal in range(settings.num_relayers)),
         *(
             keys.at("relayers_cli", ordinal)

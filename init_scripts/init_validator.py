@@ -8,12 +8,13 @@ from pydantic import Field
 
 from exposer.client import Client
 from exposer.errors import BadInputError
+from exposer.records import digest_input
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
+from init_scripts.keys import load_keys
 from init_scripts.leader import Expected, download_genesis
 from init_scripts.settings import JoiningSettings
 from init_scripts.signing_state import PATH as SIGNING_STATE
-from init_scripts.signing_state import refuse_foreign
 from init_scripts.step import run_step
 
 STEP = "init-validator"
@@ -28,8 +29,13 @@ class ValidatorSettings(JoiningSettings):
 
     INPUTS: ClassVar[tuple[str, ...]] = (
         *JoiningSettings.INPUTS,
-        *("keys_config", "hd_path", "coin_type", "ordinal", "genesis_sha256"),
+        *("hd_path", "coin_type", "ordinal", "genesis_sha256"),
     )
+
+    def inputs(self) -> dict[str, str]:
+        """The inputs, with this pod's key; those of others in the file do not matter."""
+        key = load_keys(self.keys_config).at("validators", self.ordinal)
+        return {**super().inputs(), "KEYS_CONFIG": digest_input(key.input())}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +47,6 @@ def make(settings: ValidatorSettings, transaction: Transaction) -> None:
     """Fill the stage with the validator pod's home, and commit it."""
     if not settings.genesis_host:
         raise BadInputError("GENESIS_HOST (--genesis-host) is required: the genesis pod's host, or its exposer's URL")
-    refuse_foreign(transaction.root, force=settings.force)
     driver = cosmos if settings.chain_driver == "cosmos" else cometbft
     facts = driver.make_validator(settings, transaction.stage)
     expected = Expected(settings.chain_id, settings.genesis_sha256.lower() or None)

@@ -74,6 +74,10 @@ class Key:
         digest = hashlib.new("ripemd160", hashlib.sha256(public).digest(), usedforsecurity=False).digest()
         return encode_address(prefix, digest)
 
+    def input(self) -> list[object]:
+        """What a step's outcome depends on, for `exposer.records.digest_input` alone."""
+        return [self.name, self.mnemonic.reveal(), self.index]
+
     def consensus_seed(self) -> bytes:
         """The 32-byte ed25519 seed of the pod's consensus key.
 

@@ -25,9 +25,12 @@ def lint(genesis: Mapping[str, Any]) -> list[Finding]:
     return [finding for check in (_validators, _voting, _supply, _bond_denom, _consensus) for finding in check(genesis)]
 
 
-def refuse_unrunnable(genesis: Mapping[str, Any]) -> None:
-    """Raises `BadInputError` with every finding."""
-    if findings := lint(genesis):
+def refuse_unrunnable(genesis: Mapping[str, Any], chain_id: str) -> None:
+    """Raises `BadInputError` with every finding; a genesis of another chain than ``chain_id`` is one."""
+    findings = lint(genesis)
+    if genesis.get("chain_id") != chain_id:
+        findings.append(Finding("chain_id", f"{genesis.get('chain_id')!r} is not {chain_id!r}", "set CHAIN_ID to it"))
+    if findings:
         raise BadInputError("this genesis will not run: " + "; ".join(map(str, findings)))
 
 

@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from exposer.client import base_url
 from exposer.duration import parse_duration
-from exposer.errors import ExposerError
-from exposer.log import LogFormat
+from exposer.errors import BadInputError, ExposerError, UsageError
+from exposer.log import LogFormat, LogLevel
 from exposer.records import digest_file, digest_input
 from exposer.settings import Settings, environment_name
 from init_scripts.keys import standard_path
@@ -24,6 +25,14 @@ def _seconds(value: object) -> object:
         raise ValueError(str(error)) from error
 
 
+def _url(value: object) -> object:
+    try:
+        return base_url(value) if isinstance(value, str) and value else value
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+
+
+Url = Annotated[str, BeforeValidator(_url)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Driver = Literal["cosmos", "cometbft"]
@@ -44,7 +53,7 @@ class PodSettings(Settings):
     hd_path: str = Field("", pattern=rf"{_HD_PATH}|^$", description="the HD path of the accounts (BIP-32)")
     coin_type: int = Field(118, ge=0, description="the coin type of the accounts (SLIP-44), unless HD_PATH is set")
     log_format: LogFormat = Field("text", description="text or json", validation_alias="EXPOSER_LOG_FORMAT")
-    log_level: str = Field("info", description="debug, info, warning or error", validation_alias="EXPOSER_LOG_LEVEL")
+    log_level: LogLevel = Field("info", description="debug, info, warning, error", validation_alias="EXPOSER_LOG_LEVEL")
     force: bool = Field(
         False,
         description="take back this step and all later ones, then run it",
@@ -78,18 +87,25 @@ class PodSettings(Settings):
         return self.hd_path or standard_path(self.coin_type)
 
     def inputs(self) -> dict[str, str]:
-        """Variable -> SHA-256 of all that this step's outcome depends on; of a file it is the content that counts."""
-        return {self._input_name(name): self._digest(getattr(self, name)) for name in self.INPUTS}
+        """Variable -> SHA-256 of all that this step's outcome depends on; of a file it is the content that counts.
+
+        Raises:
+            BadInputError: a file that a variable names is not there.
+        """
+        return {self._input_name(name): self._digest(name) for name in self.INPUTS}
 
     @classmethod
     def _input_name(cls, name: str) -> str:
         return environment_name(cls, name) if name in cls.model_fields else name
 
-    @staticmethod
-    def _digest(value: object) -> str:
-        if isinstance(value, Path):
-            return digest_input(digest_file(value) if value.is_file() else None)
-        return digest_input(value)
+    def _digest(self, name: str) -> str:
+        value = getattr(self, name)
+        if not isinstance(value, Path):
+            return digest_input(value)
+        try:
+            return digest_input(digest_file(value))
+        except OSError as error:
+            raise BadInputError(f"{self._input_name(name)}: {value}: {error.strerror}; mount the file there") from error
 
 
 class JoiningSettings(PodSettings):
@@ -113,5 +129,9 @@ class JoiningSettings(PodSettings):
 
     @property
     def leader_url(self) -> str:
-        """The URL of the genesis pod's exposer."""
-        return self.genesis_host if "://" in self.genesis_host else f"http://{self.leader_host}:{self.genesis_port}"
+        """The URL of the genesis pod's exposer; raises `BadInputError` where there can be none."""
+        own = self.genesis_host if "://" in self.genesis_host else f"{self.leader_host}:{self.genesis_port}"
+        try:
+            return base_url(own)
+        except UsageError as error:
+            raise BadInputError(f"GENESIS_HOST, GENESIS_PORT, NAMESPACE: {error}") from error

@@ -14,6 +14,7 @@ from exposer.settings import read_settings
 from exposer.volume import Transaction, open_volume
 from init_scripts.interrupts import Interrupted, interruptible
 from init_scripts.settings import PodSettings
+from init_scripts.signing_state import refuse_foreign
 
 S = TypeVar("S", bound=PodSettings)
 
@@ -57,7 +58,7 @@ def run_program(
     else:
         return ExitCode.DONE
     logging.getLogger(step).error("%s", reason)
-    report("failed", code, reason)
+    report("failed", code, reason.partition("\n")[0])  # the rest is a binary's own words: for the log, not for HTTP
     return code
 
 
@@ -73,8 +74,10 @@ def _outcome(error: BaseException) -> tuple[int, str]:
 
 def _transact(step: str, settings: S, work: Callable[[S, Transaction], None], report: "Reporter") -> None:
     log = logging.getLogger(step)
+    inputs = settings.inputs()
+    refuse_foreign(settings.chain_dir, force=settings.force)
     with open_volume(settings.chain_dir) as volume:
-        transaction = volume.begin(step, settings.inputs(), force=settings.force)
+        transaction = volume.begin(step, inputs, force=settings.force)
         if transaction is None:
             log.info("already complete on this volume")
             report.settle()

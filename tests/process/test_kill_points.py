@@ -43,12 +43,12 @@ def environment(root: Path, keys: Path, patch: Path) -> dict[str, str]:
 
 
 def snapshot(root: Path, *, below_state: bool = True) -> dict[str, tuple[bytes, int]]:
-    """Path -> (bytes, mode) of the volume's files; what was set aside and the times of the runs do not count."""
+    """Path -> (bytes, mode) of files and directories; what was set aside and the times of the runs do not count."""
     passing = (".exposer/aside", ".exposer/progress", ".exposer/lock", *(() if below_state else (".exposer",)))
     return {
-        str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mode)
+        str(path.relative_to(root)): (path.read_bytes() if path.is_file() else b"", path.stat().st_mode)
         for path in root.rglob("*")
-        if path.is_file() and not str(path.relative_to(root)).startswith(passing)
+        if not str(path.relative_to(root)).startswith(passing)
     }
 
 

@@ -14,6 +14,7 @@ from networks import write_keys
 from scripted_server import ScriptedServer, answer, file, stall
 
 from exposer.progress import read_progress
+from exposer.records import is_managed
 
 NODE_ID = b'{"node_id":"0123456789abcdef0123456789abcdef01234567"}'
 
@@ -98,7 +99,10 @@ def test_a_refused_run_is_forgotten_when_the_right_one_follows(pod: dict[str, st
             "no executable 'no-such-binary'",
         ),
         ("init_config", {}, 3, "run init-genesis or init-validator first"),
+        ("init_config", {"GENESIS_PATCH": "/nowhere/patch.json"}, 3, "GENESIS_PATCH"),
+        ("init_config", {"EXPOSER_LOG_LEVEL": "loud"}, 3, "EXPOSER_LOG_LEVEL"),
         ("init_validator", {}, 3, "GENESIS_HOST"),
+        ("init_validator", {"GENESIS_HOST": "no host"}, 3, "GENESIS_HOST"),
         ("create_validator", {"CHAIN_DRIVER": "cosmos"}, 3, "CHAIN_BIN"),
         ("create_validator", {}, 0, "genesis names every validator"),
     ],
@@ -123,6 +127,7 @@ def test_wrong_input_exits_3_naming_field_and_cure(
     [
         ({"consensus_parms": {}}, "did you mean 'consensus_params'"),
         ({"validators": []}, "no validator anywhere"),
+        ({"chain_id": "other-9"}, "'other-9' is not 'steps-1'"),
         ([], "not a JSON object"),
     ],
 )
@@ -161,6 +166,7 @@ def test_a_foreign_signing_state_is_never_put_at_risk(pod: dict[str, str]) -> No
     assert refused.returncode == 5
     assert "height 41" in refused.stderr
     assert final_files(Path(pod["CHAIN_DIR"])) == ["data/priv_validator_state.json"]
+    assert not is_managed(Path(pod["CHAIN_DIR"]))  # whoever serves that volume goes on serving it
 
 
 def test_a_read_only_volume_exits_3(pod: dict[str, str], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from networks import write_keys
 
 from init_scripts import cometbft as driver
+from init_scripts.keys import load_keys
 from init_scripts.settings import PodSettings
 
 TIME = "2026-01-01T00:00:00.5Z"
@@ -22,8 +23,15 @@ def home(tmp_path: Path) -> Path:
     settings = settings_for(tmp_path)
     stage = tmp_path / "stage"
     stage.mkdir()
-    driver.make_genesis(settings, stage, validators=4, genesis_time=TIME)
+    make_genesis(settings, stage, validators=4)
     return stage
+
+
+def make_genesis(settings: PodSettings, stage: Path, *, validators: int) -> None:
+    """A genesis of as many validators of the keys file."""
+    keys = load_keys(settings.keys_config)
+    members = [keys.at("genesis", 0), *(keys.at("validators", ordinal) for ordinal in range(validators - 1))]
+    driver.make_genesis(settings, stage, members=members, genesis_time=TIME)
 
 
 def settings_for(directory: Path) -> PodSettings:
@@ -63,7 +71,7 @@ def test_genesis_is_byte_compatible(theirs: Path, tmp_path: Path) -> None:
     """But for ids and times the genesis of a single validator has the bytes of the real binary's."""
     stage = tmp_path / "single"
     stage.mkdir()
-    driver.make_genesis(settings_for(tmp_path), stage, validators=1, genesis_time=TIME)
+    make_genesis(settings_for(tmp_path), stage, validators=1)
 
     assert masked((stage / "config/genesis.json").read_bytes()) == masked((theirs / "config/genesis.json").read_bytes())
 
@@ -117,7 +125,7 @@ def test_equal_inputs_make_equal_bytes(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     for name in "ab":
         (tmp_path / name).mkdir()
-        driver.make_genesis(settings, tmp_path / name, validators=3, genesis_time=TIME)
+        make_genesis(settings, tmp_path / name, validators=3)
 
     files = [path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file()]
     assert len(files) == 5

@@ -9,6 +9,7 @@ from exposer.errors import BadInputError
 from init_scripts.lint import lint, refuse_unrunnable
 
 SOUND: dict[str, Any] = {
+    "chain_id": "c-1",
     "initial_height": 1,
     "consensus": {"params": {"block": {"max_gas": "-1"}}},
     "app_state": {
@@ -37,7 +38,7 @@ def changed(path: str, value: object) -> dict[str, Any]:
 def test_a_sound_genesis_has_no_findings() -> None:
     """Nothing is said of a genesis that will run."""
     assert lint(SOUND) == []
-    refuse_unrunnable(SOUND)
+    refuse_unrunnable(SOUND, "c-1")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,13 @@ def test_what_will_not_run_is_found(path: str, value: object, where: str, proble
 
     assert where in {finding.path for finding in findings}
     with pytest.raises(BadInputError, match=problem):
-        refuse_unrunnable(changed(path, value))
+        refuse_unrunnable(changed(path, value), "c-1")
+
+
+def test_a_genesis_of_another_chain_is_refused() -> None:
+    """A patch must not turn the genesis into one that every joining pod would refuse."""
+    with pytest.raises(BadInputError, match="chain_id: 'c-1' is not 'c-2'"):
+        refuse_unrunnable(SOUND, "c-2")
 
 
 def test_the_layout_of_sdk_047_wants_the_old_place() -> None:

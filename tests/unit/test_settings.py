@@ -1,13 +1,16 @@
 """Settings of a program: one class makes flags, environment names, help and errors."""
 
+import json
 from pathlib import Path
 
 import pytest
+from networks import fresh_mnemonic, write_keys
 from pydantic import Field
 
 from exposer.errors import BadInputError
 from exposer.settings import Settings, environment_name, parser, read_settings, table, unknown_names
 from init_scripts.init_config import ConfigSettings
+from init_scripts.init_genesis import GenesisSettings
 from init_scripts.init_validator import ValidatorSettings
 from init_scripts.settings import JoiningSettings, PodSettings
 
@@ -132,16 +135,60 @@ def test_a_cosmos_pod_must_name_its_binary() -> None:
         pod(chain_driver="cosmos")
 
 
+def test_a_bare_name_is_not_an_alias(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FORCE and LOG_LEVEL are anybody's variables: only EXPOSER_FORCE takes a finished step back."""
+    monkeypatch.setenv("FORCE", "true")
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    given = ("--chain-driver", "cometbft", "--chain-id", "c", "--chain-dir", "/x")
+
+    settings = read_settings(PodSettings, given, prog="p", description="d")
+    assert (settings.force, settings.log_format) == (False, "text")
+    assert read_settings(PodSettings, (*given, "--force"), prog="p", description="d").force is True
+    monkeypatch.setenv("EXPOSER_FORCE", "true")
+    assert read_settings(PodSettings, given, prog="p", description="d").force is True
+
+
+def inputs(cls: type[PodSettings], keys: Path, **values: object) -> dict[str, str]:
+    """The inputs of a pod's step."""
+    return pod(cls, keys_config=keys, **values).inputs()
+
+
 def test_inputs_follow_content_not_paths(tmp_path: Path) -> None:
     """A file counts by its content; where an exposer is reached, and how long it is tried, is no input."""
-    for name in "ab":
-        (tmp_path / name).write_text("{}")
-    first = pod(ValidatorSettings, keys_config=tmp_path / "a", genesis_port=1, download_timeout="5s")
-    second = pod(ValidatorSettings, keys_config=tmp_path / "b", genesis_port=2, chain_dir="/y")
-    assert first.inputs() == second.inputs()
+    keys = write_keys(tmp_path / "keys.json", validators=3)
+    copy = tmp_path / "copy.json"
+    copy.write_text(json.dumps(json.loads(keys.read_text()), indent=7))
 
-    (tmp_path / "b").write_text("{} ")
-    assert second.inputs()["KEYS_CONFIG"] != first.inputs()["KEYS_CONFIG"]
+    first = inputs(ValidatorSettings, keys, genesis_port=1, download_timeout="5s")
+    assert first == inputs(ValidatorSettings, copy, genesis_port=2, chain_dir="/y")
+    assert first != inputs(ValidatorSettings, keys, pod_index=1)
+
+
+@pytest.mark.parametrize("driver", [{"chain_driver": "cometbft"}, {"chain_driver": "cosmos", "chain_bin": "simd"}])
+def test_keys_that_a_step_does_not_use_may_be_added(tmp_path: Path, driver: dict[str, object]) -> None:
+    """A keys file that grows, to scale a network, is no other input for the pods that are there; a changed key is."""
+    keys = write_keys(tmp_path / "keys.json", validators=3)
+    before = inputs(GenesisSettings, keys, num_validators=3, **driver), inputs(ValidatorSettings, keys, **driver)
+    document = json.loads(keys.read_text())
+    document["validators"].append({"name": "new", "mnemonic": fresh_mnemonic()})
+    keys.write_text(json.dumps(document))
+    assert before == (
+        inputs(GenesisSettings, keys, num_validators=3, **driver),
+        inputs(ValidatorSettings, keys, **driver),
+    )
+
+    document["validators"][0]["mnemonic"] = fresh_mnemonic()
+    keys.write_text(json.dumps(document))
+    after = inputs(GenesisSettings, keys, num_validators=3, **driver), inputs(ValidatorSettings, keys, **driver)
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+
+
+@pytest.mark.parametrize("name", ["genesis_patch", "config_overrides"])
+def test_a_file_that_is_not_there_is_bad_input(name: str) -> None:
+    """A file that was not mounted is named by its variable, on a first run and on a rerun."""
+    with pytest.raises(BadInputError, match=f"{name.upper()}: /nowhere: .*mount"):
+        pod(ConfigSettings, **{name: "/nowhere"}).inputs()
 
 
 def test_every_setting_of_the_configuration_is_an_input() -> None:

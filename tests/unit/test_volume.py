@@ -97,8 +97,40 @@ def test_force_starts_over_and_keeps_what_was_there(tmp_path: Path) -> None:
     assert (tmp_path / "f").read_bytes() == b"2"
     assert not (tmp_path / "g").exists()
     assert [record.step for record in read_records(tmp_path)] == ["one"]
-    assert (tmp_path / ".exposer/aside/one/taken-back/g").read_bytes() == b"1"
-    assert (tmp_path / ".exposer/aside/two/taken-back/h").read_bytes() == b"1"
+    assert kept(tmp_path, "one") == {"f": [b"1"], "g": [b"1"]}
+    assert kept(tmp_path, "two") == {"h": [b"1"]}
+
+
+def kept(root: Path, step: str) -> dict[str, list[bytes]]:
+    """Path -> the former contents that a step's commits and their undoing have set aside."""
+    aside = root / ".exposer/aside" / step
+    found: dict[str, list[bytes]] = {}
+    for path in sorted(aside.rglob("*")):
+        if path.is_file():
+            found.setdefault(str(path.relative_to(aside).with_suffix("")), []).append(path.read_bytes())
+    return {path: sorted(contents) for path, contents in found.items()}
+
+
+def test_no_key_is_ever_lost_however_often_a_step_is_forced(tmp_path: Path) -> None:
+    """Every former content is kept, not just the latest."""
+    for number in range(4):
+        run(tmp_path, "s", {"key": b"%d" % number}, force=True)
+
+    assert (tmp_path / "key").read_bytes() == b"3"
+    assert kept(tmp_path, "s") == {"key": [b"0", b"1", b"2"]}
+
+
+def test_force_goes_on_where_an_interrupted_commit_lost_its_stage(tmp_path: Path) -> None:
+    """A prepared commit whose files are gone is exit 4, and what the message says, --force, helps."""
+    run(tmp_path, "s", {"f": b"1"})
+    steps = tmp_path / ".exposer/steps"
+    (steps / "s.json").rename(steps / "s.prepared")
+    (tmp_path / "f").unlink()
+
+    with pytest.raises(MismatchError, match="--force"):
+        run(tmp_path, "s", {"f": b"2"})
+    assert run(tmp_path, "s", {"f": b"2"}, force=True)
+    assert (tmp_path / "f").read_bytes() == b"2"
 
 
 def test_force_on_a_later_step_restores_what_it_replaced(tmp_path: Path) -> None:
@@ -154,7 +186,7 @@ def test_a_foreign_file_in_the_way_is_set_aside(tmp_path: Path) -> None:
     run(tmp_path, "s", {"f": b"ours"})
 
     assert (tmp_path / "f").read_bytes() == b"ours"
-    assert (tmp_path / ".exposer/aside/s/replaced/f").read_bytes() == b"theirs"
+    assert kept(tmp_path, "s") == {"f": [b"theirs"]}
 
 
 def test_a_foreign_directory_in_the_way_is_set_aside(tmp_path: Path) -> None:
@@ -164,7 +196,7 @@ def test_a_foreign_directory_in_the_way_is_set_aside(tmp_path: Path) -> None:
     run(tmp_path, "s", {"f": b"ours"})
 
     assert (tmp_path / "f").read_bytes() == b"ours"
-    assert (tmp_path / ".exposer/aside/s/replaced/f/inner").read_bytes() == b"theirs"
+    assert (tmp_path / ".exposer/aside/s/f.1/inner").read_bytes() == b"theirs"
 
 
 def test_a_second_step_at_the_same_time_is_temporary(tmp_path: Path) -> None:
