@@ -1,6 +1,7 @@
 """What all tests share: real input, and guards against leaks."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,13 @@ def shared_genesis() -> Path:
     if not path.is_file():
         pytest.skip(f"the main network's genesis {_BESIDE} (../shared/data)")
     return path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interrupts_arrive() -> None:
+    """SIGINT has its usual meaning, also where a shell runs the tests in its background and has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +77,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     Only what lies beside the repository, and not in it, may be missing.
     """
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if reporter is None:
+        return
+    skipped = reporter.stats.get("skipped", [])
     if (
         os.environ.get("CI") == "true"
         and exitstatus == 0

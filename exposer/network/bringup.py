@@ -74,18 +74,18 @@ class BringUp:
         pods = list(zip(self.plan.pods, self.record.pods, strict=True))
         tasks = [asyncio.create_task(self._pod(pod, at), name=pod.name) for pod, at in pods]
         try:
-            await asyncio.gather(*tasks)
+            told = await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        statuses = await self.survey.statuses(self.record.pods)
         for chain in dict.fromkeys(pod.chain for pod in self.plan.pods):
-            agree(chain, [status for (pod, _), status in zip(pods, statuses, strict=True) if pod.chain == chain])
-        return statuses
+            agree(chain, [status for (pod, _), status in zip(pods, told, strict=True) if pod.chain == chain])
+        now = await self.survey.statuses(self.record.pods)  # heights have grown; an exposer may be restarting
+        return [new if new.genesis_sha256 else former for new, former in zip(now, told, strict=True)]
 
-    async def _pod(self, pod: Pod, at: PodRecord) -> None:
-        """The life of one pod up to the point where nothing is left to wait for."""
+    async def _pod(self, pod: Pod, at: PodRecord) -> PodStatus:
+        """The life of one pod up to the point where nothing is left to wait for, and what it says then."""
         self.supervisor.keep(self.programs.exposer(pod))
         await asyncio.sleep(0)  # a native sidecar: it starts before the first step
         for step in pod.steps:
@@ -96,6 +96,6 @@ class BringUp:
             for step in pod.after_start:
                 await self.supervisor.run(self.programs.step(pod, step))
         await self.survey.wait_ready(at)
-        if node:
-            await self.survey.wait_block(at)
+        status = await self.survey.wait_status(at, node=node is not None)
         self.tell(Event(pod.name, "", "ready"))
+        return status

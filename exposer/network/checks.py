@@ -16,6 +16,7 @@ from exposer.network.source import Location
 Fault = tuple[Location, str]
 _NEEDED_BY_CUSTOM = ("binary", "prefix", "denom", "coins")
 _OF_ACCOUNTS = ("prefix", "denom", "coins", "hdPath", "coinType", "balances")
+_OF_APPLICATIONS = (("config", "app.toml"), ("config", "client.toml"), ("ports", "rest"), ("ports", "grpc"))
 
 
 def faults(network: Network, directory: Path) -> Iterator[Fault]:
@@ -54,7 +55,8 @@ def _of_chain(chain: Chain) -> Iterator[Fault]:
     yield from _without_accounts(chain) if resolve(chain).driver == "cometbft" else _of_accounts(chain)
     yield from _of_build(chain)
     for place, entry in enumerate(chain.env):
-        if entry.name in RESERVED or entry.name.startswith("EXPOSER_"):
+        name = entry.name.upper()  # the steps read their variables in any case
+        if name in RESERVED or name.startswith("EXPOSER_"):
             text = f"{entry.name} is set by exposer itself; use the network file's own field for it"
             yield ("env", place, "name"), text
 
@@ -81,6 +83,9 @@ def _without_accounts(chain: Chain) -> Iterator[Fault]:
     for name in _OF_ACCOUNTS:
         if name in given:
             yield (name,), f"means nothing to {chain.name}, which has no accounts; remove it"
+    for section, name in _OF_APPLICATIONS:
+        if name in given.get(section, {}):
+            yield (section, name), f"means nothing to {chain.name}, which has no SDK application; remove it"
 
 
 def _same_ports(network: Network) -> Iterator[Fault]:

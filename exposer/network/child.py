@@ -12,10 +12,12 @@ import os
 import select
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from exposer.errors import TemporaryError
 from exposer.network import ports
 
 MARK = "NETWORK_STATE"
@@ -32,7 +34,8 @@ _INHERITED = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 )
-_KILL_TIME = 10.0  # seconds; longer is a process stuck in the kernel
+KILL_TIME = 10.0
+"""Seconds for SIGKILL to work; what is still there then is stuck in the kernel."""
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 _prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: nothing may be imported between fork and exec
 
@@ -130,12 +133,22 @@ def leftovers(state: Path) -> Iterator[int]:
             yield int(entry.name)
 
 
-def kill_leftovers(state: Path) -> int:
-    """Kill what an ``exposer up`` that was killed itself left running; how many there were."""
-    killed = 0
-    while found := sum(_kill(pid, state) for pid in leftovers(state)):  # again: one may have started another
-        killed += found
-    return killed
+def kill_leftovers(state: Path, *, within: float = KILL_TIME) -> int:
+    """Kill what an ``exposer up`` that was killed itself left running; how many there were.
+
+    Raises:
+        TemporaryError: after ``within`` seconds some are still there; the message has their ids.
+    """
+    killed: set[int] = set()
+    limit = time.monotonic() + within
+    while found := list(leftovers(state)):  # again: one may have started another
+        if time.monotonic() > limit:
+            raise TemporaryError(
+                f"{state}: SIGKILL did not end the processes {', '.join(map(str, found))} of this network within "
+                f"{within:g} s: they are stuck in the kernel; try again when they are gone"
+            )
+        killed.update(pid for pid in found if _kill(pid, state, limit))
+    return len(killed)
 
 
 def _belongs(pid: int, state: Path) -> bool:
@@ -145,8 +158,8 @@ def _belongs(pid: int, state: Path) -> bool:
         return False
 
 
-def _kill(pid: int, state: Path) -> bool:
-    """Kill ``pid`` and wait for its end; False where the number is no process of this network any more."""
+def _kill(pid: int, state: Path, limit: float) -> bool:
+    """Kill ``pid`` and wait for its end until ``limit``; False where it is no process of this network any more."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -155,7 +168,7 @@ def _kill(pid: int, state: Path) -> bool:
         if not _belongs(pid, state):
             return False
         signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        select.select([descriptor], [], [], _KILL_TIME)
+        select.select([descriptor], [], [], max(0.0, limit - time.monotonic()))
     except ProcessLookupError:
         return False
     finally:

@@ -1,11 +1,12 @@
 """Running in the background: followed by the foreground until it is ready, then on its own."""
 
+import contextlib
 import os
 import select
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,30 +15,50 @@ from exposer.errors import ExitCode, ExposerError
 Run = Callable[[Callable[[], None]], int]
 """A program; it calls its argument when it is ready, and returns its exit code."""
 _PAUSE = 0.1
+_HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def in_background(log: Path, run: Run) -> int:
     """Run ``run`` in a session of its own with its output in ``log``.
 
     Returns 0 once it is ready, or its exit code once it has ended. Meanwhile what is written to the log is copied to
-    stderr, and Ctrl-C is handed on. To be called without threads.
+    stderr, and SIGINT, SIGTERM and SIGHUP are handed on. To be called without threads.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDED_ON)  # none is lost before there is a handler for it
     child = os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(reader)
         os._exit(_run(log, run, writer))
     os.close(writer)
     try:
-        return _follow(log, reader, child)
-    except KeyboardInterrupt:
-        os.kill(child, signal.SIGINT)
-        return _exit_code(child)
+        with _handing_on(child):
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            return _follow(log, reader, child)
     finally:
         os.close(reader)
+
+
+@contextlib.contextmanager
+def _handing_on(child: int) -> Iterator[None]:
+    """Every signal that would end this process goes to ``child`` instead."""
+    descriptor = os.pidfd_open(child)
+
+    def hand_on(number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            signal.pidfd_send_signal(descriptor, number)
+
+    former = {number: signal.signal(number, hand_on) for number in _HANDED_ON}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        os.close(descriptor)
 
 
 def _run(log: Path, run: Run, writer: int) -> int:
@@ -52,6 +73,8 @@ def _run(log: Path, run: Run, writer: int) -> int:
     except ExposerError as error:
         sys.stderr.write(f"exposer: {error}\n")
         code = error.exit_code
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
     except BaseException:  # noqa: BLE001 - the end of the process: nobody above could report it
         traceback.print_exc()
         code = ExitCode.FAULT
@@ -77,4 +100,5 @@ def _follow(log: Path, reader: int, child: int) -> int:
 
 
 def _exit_code(child: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return 128 - code if code < 0 else code

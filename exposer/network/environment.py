@@ -19,6 +19,7 @@ _RESERVED = (
     " P2P_PORT RPC_PORT REST_PORT GRPC_PORT METRICS_PORT METRICS NODE_URL"
     " TIMEOUT_PROPOSE TIMEOUT_PROPOSE_DELTA TIMEOUT_PREVOTE TIMEOUT_PREVOTE_DELTA"
     " TIMEOUT_PRECOMMIT TIMEOUT_PRECOMMIT_DELTA TIMEOUT_COMMIT"
+    " NETWORK_STATE"  # by it `exposer up` finds the processes of its network again
 )
 RESERVED = frozenset(_RESERVED.split())
 """Names that ``chains[].env`` may not set: the plan does, and two sources for one name would hide one of them."""

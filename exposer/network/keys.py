@@ -18,11 +18,22 @@ _USERS = 3
 def ensure_keys(path: Path, *, validators: int) -> None:
     """Leave a keys file for ``validators`` validator pods at ``path``; keys that are there already stay.
 
-    The file can be read by its owner alone.
+    Further keys are only ever appended, so that those of a chain never change. The file can be read by its owner alone.
+
+    Raises:
+        BadInputError: the file that is there is damaged; the text quotes nothing of it.
     """
-    roles: dict[str, list[dict[str, str]]] = json.loads(path.read_bytes()) if path.exists() else {}
+    counts = {"genesis": 1, "validators": max(validators, 1), "faucet": 1, "keys": _USERS}
+    try:
+        roles: dict[str, list[dict[str, str]]] = json.loads(path.read_bytes()) if path.exists() else {}
+        for role in counts:
+            _count(path, roles, role)
+    except (ValueError, BadInputError):
+        raise BadInputError(
+            f"{path} is damaged; put a copy of it back, or delete it and start over with exposer up --force"
+        ) from None
     before = json.dumps(roles)
-    for role, count in {"genesis": 1, "validators": max(validators, 1), "faucet": 1, "keys": _USERS}.items():
+    for role, count in counts.items():
         entries = roles.setdefault(role, [])
         entries.extend(_fresh(f"{_label(role)}{number}") for number in range(len(entries), count))
     if json.dumps(roles) != before:

@@ -64,7 +64,9 @@ def refuse_missing_steps(document: Document) -> None:
                 )
         if has_faucet(document.network, chain):
             field = ("faucet", "enabled")
-            text = "the faucet is not there yet; set it to false (every key of the keys file is funded anyway)"
+            text = (
+                "the faucet is not there yet; set it to false, then the genesis funds all validators and the role keys"
+            )
             own = chain.faucet.enabled is not None
             faults.append(_fault(document, place, field, text) if own else document.source.fault(field, text))
     if faults:

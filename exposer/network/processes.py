@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from exposer.errors import ExitCode, ExposerError, from_os_error
-from exposer.network.child import Child, Program
+from exposer.network.child import KILL_TIME, Child, Program
 from exposer.network.events import Event, Tell
 
 DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -43,9 +43,10 @@ def _may_retry(program: Program, code: int) -> bool:
 class Supervisor:
     """All processes of a network. To be used in one event loop, in the main thread."""
 
-    def __init__(self, tell: Tell, delays: Sequence[float] = DELAYS) -> None:
+    def __init__(self, tell: Tell, delays: Sequence[float] = DELAYS, *, kill_time: float = KILL_TIME) -> None:
         self._tell = tell
         self._delays = delays
+        self._kill_time = kill_time
         self._children: dict[Child, Program] = {}
         self._services: set[asyncio.Task[None]] = set()
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -93,6 +94,9 @@ class Supervisor:
         except OSError as error:
             raise from_os_error(error) from error
         self._children[child] = program
+        return await self._reap(child)
+
+    async def _reap(self, child: Child) -> int:
         code = await child.wait()  # when this is cancelled the child stays known, for `stop`
         del self._children[child]
         return code
@@ -122,15 +126,14 @@ class Supervisor:
             program = self._children[child]
             self._tell(Event(program.pod, program.name, "stopping"))
             child.signal(signal.SIGTERM)
-        ended = asyncio.gather(*(child.wait() for child in children))
+        ended = asyncio.gather(*map(self._reap, children))
         forced = asyncio.create_task(force.wait())
         await first_of(ended, forced, within=_GRACE)
         forced.cancel()
         for child in children:
             child.signal(signal.SIGKILL)
-        await ended
-        for child in children:
-            del self._children[child]
+        await first_of(ended, within=self._kill_time)
+        ended.cancel()  # who is still there is stuck in the kernel, and named by `kill_leftovers`
 
 
 async def first_of(*futures: "asyncio.Future[Any]", within: float | None) -> None:

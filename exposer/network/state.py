@@ -1,16 +1,18 @@
 """A network's directory on this machine: its lock, its record, its keys and the volume and logs of every pod.
 
-lock                       held while ``exposer up`` runs; holds its process id
+exposer-network.lock       held while ``exposer up`` runs; holds its process id
 network.json               what `Record` says, written durably
 keys.json                  the fresh keys, unless the network file names its own
 files/<chain>/             genesis patch, balances, config overrides
 <pod>/home                 the pod's volume
+<pod>/home.old-<n>         former volumes, which ``--force`` set aside
 <pod>/logs/<program>.log   one for each step, the exposer and the node
 up.log                     the output of ``exposer up --detach``
 """
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -39,7 +41,7 @@ class PodRecord:
 
 @dataclass(frozen=True)
 class Record:
-    """What ``exposer up`` leaves for its own next run and for ``status``: the pods, genesis pods first."""
+    """What ``exposer up`` leaves for its own next run and for ``status``: the pods in the plan's order."""
 
     name: str
     genesis_time: str
@@ -64,8 +66,8 @@ class State:
 
     @property
     def lock(self) -> Path:
-        """Held by the running ``exposer up``; where it is, the directory is a network's."""
-        return self.root / "lock"
+        """Held by the running ``exposer up``; where it is, the directory is a network's: no other program's file."""
+        return self.root / "exposer-network.lock"
 
     def exists(self) -> bool:
         """Whether the directory is a network's."""
@@ -110,12 +112,11 @@ class State:
             write_durably(path, content)
 
     def make_pod(self, pod: str, *, fresh: bool) -> None:
-        """Create the pod's directories; ``fresh`` sets what is on its volume aside, in ``<pod>/home.old``."""
+        """Create the pod's directories; ``fresh`` sets its volume aside, as the next ``<pod>/home.old-<n>``."""
         home = self.home(pod)
         if fresh and home.exists():
-            aside = home.with_name("home.old")
-            shutil.rmtree(aside, ignore_errors=True)
-            home.rename(aside)
+            asides = (home.with_name(f"home.old-{number}") for number in itertools.count(1))
+            home.rename(next(aside for aside in asides if not aside.exists()))
         for directory in (home, self.root / pod / "logs"):
             directory.mkdir(parents=True, exist_ok=True)
 

@@ -6,7 +6,7 @@ import json
 from exposer.errors import BadInputError
 from exposer.network.state import Record, State
 from exposer.network.summary import pods_table
-from exposer.network.survey import PodStatus, Survey
+from exposer.network.survey import PodStatus, Survey, genesis_first
 
 
 def status(state: State, *, as_json: bool) -> str:
@@ -20,7 +20,7 @@ def status(state: State, *, as_json: bool) -> str:
         raise BadInputError(
             f"there is no network in {state.root}; start one with exposer up, or name its directory with --state"
         )
-    pods = asyncio.run(_ask(record))
+    pods = genesis_first(asyncio.run(_ask(record)))
     return json.dumps({"pods": [pod.to_json() for pod in pods]}, indent=2) + "\n" if as_json else pods_table(pods)
 
 

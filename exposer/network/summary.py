@@ -7,7 +7,7 @@ from exposer.errors import ExitCode
 from exposer.network.prepare import COMETBFT_CURE, Prepared
 from exposer.network.processes import ProgramFailedError
 from exposer.network.state import State
-from exposer.network.survey import PodStatus
+from exposer.network.survey import PodStatus, genesis_first
 
 _TAIL_LINES = 15
 _TAIL_BYTES = 64 * 1024
@@ -27,7 +27,7 @@ def pods_table(statuses: Sequence[PodStatus]) -> str:
 
 def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State) -> str:
     """The network that is up, and what to try with it."""
-    lines = [pods_table(statuses)]
+    lines = [pods_table(genesis_first(statuses))]
     for chain in dict.fromkeys(pod.chain for pod in prepared.plan.pods):
         pods = [status for pod, status in zip(prepared.plan.pods, statuses, strict=True) if pod.chain == chain]
         lines.append(f"{chain}: all {len(pods)} pods hold the same genesis, sha256 {pods[0].genesis_sha256}\n")

@@ -89,22 +89,28 @@ class Survey:
                 return
             await asyncio.sleep(_PAUSE)
 
-    async def wait_block(self, pod: PodRecord) -> None:
-        """Return when the pod's node has a block and is not behind its peers."""
+    async def wait_status(self, pod: PodRecord, *, node: bool) -> PodStatus:
+        """What the pod says once it tells its genesis and, with ``node``, has a block and is not behind its peers."""
         while True:
             status = await self.status(pod)
-            if status.node and status.node.height >= 1 and not status.catching_up:
-                return
+            runs = status.node and status.node.height >= 1 and not status.catching_up
+            if status.genesis_sha256 and (runs or not node):
+                return status
             await asyncio.sleep(_PAUSE)
 
 
+def genesis_first(pods: Iterable[PodStatus]) -> list[PodStatus]:
+    """The genesis pods of all chains, then the others; each in the order of the plan."""
+    return sorted(pods, key=lambda pod: pod.role != "genesis")
+
+
 def agree(chain: str, pods: Iterable[PodStatus]) -> None:
-    """Whether all pods of a chain hold the same genesis.
+    """Whether all pods of a chain, each of which told its digest, hold the same genesis.
 
     Raises:
         MismatchError: they do not; the message has every pod's digest.
     """
     digests = {pod.name: pod.genesis_sha256 for pod in pods}
-    if len(set(digests.values())) != 1 or None in digests.values():
-        listed = ", ".join(f"{name} {digest or 'none'}" for name, digest in digests.items())
+    if len(set(digests.values())) > 1:
+        listed = ", ".join(f"{name} {digest}" for name, digest in digests.items())
         raise MismatchError(f"the pods of {chain} do not hold the same genesis: {listed}; start over with --force")

@@ -25,7 +25,7 @@ from exposer.network.prepare import Prepared, Wanted, choose_document, find_bina
 from exposer.network.processes import ProgramFailedError, Supervisor, first_of
 from exposer.network.state import State
 from exposer.network.summary import failure_text, summary_text
-from exposer.network.survey import PodStatus, Survey
+from exposer.network.survey import PodStatus, Survey, genesis_first
 
 log = logging.getLogger("exposer up")
 _REFRESH = 1.0
@@ -155,7 +155,7 @@ class _Run:
 
     def _say(self, statuses: Sequence[PodStatus]) -> None:
         if self._options.log_format == "json":
-            text = json.dumps({"pods": [status.to_json() for status in statuses]}) + "\n"
+            text = json.dumps({"pods": [status.to_json() for status in genesis_first(statuses)]}) + "\n"
         else:
             text = summary_text(self._prepared, statuses, self._options.state)
         self._shown.say(text)

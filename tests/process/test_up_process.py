@@ -233,10 +233,11 @@ def test_a_killed_exposer_is_replaced_at_the_same_address(network: Network) -> N
         assert network.end(process) == 0
 
 
+@pytest.mark.parametrize("flags", [[], ["--detach"]], ids=["foreground", "background"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_before_the_end_of_the_bring_up_is_told(network: Network, number: int) -> None:
-    """A network that was stopped before it was up exits with 128 + n, so that scripts do not take it for a success."""
-    with network.up() as process:
+def test_a_signal_before_the_end_of_the_bring_up_is_told(network: Network, number: int, flags: list[str]) -> None:
+    """A network that was stopped before it was up, wherever it runs, exits with 128 + n and leaves no process."""
+    with network.up(*flags) as process:
         network.wait(lambda: list(leftovers(network.state)))
 
         assert network.end(process, number) == 128 + number
@@ -298,7 +299,7 @@ def test_other_inputs_are_a_conflict_until_it_is_forced(network: Network) -> Non
     assert "NUM_VALIDATORS" in refused.stderr
     assert "exposer up --force" in refused.stderr
     assert "all 2 pods hold the same genesis" in summary
-    assert (network.state / "cometbft-1-genesis-0/home.old/config/genesis.json").read_bytes() == former
+    assert (network.state / "cometbft-1-genesis-0/home.old-1/config/genesis.json").read_bytes() == former
 
 
 def test_a_port_of_the_former_run_that_is_taken_is_temporary(network: Network) -> None:
@@ -313,6 +314,25 @@ def test_a_port_of_the_former_run_that_is_taken_is_temporary(network: Network) -
 
     assert ended.returncode == 75
     assert "(rpc of cometbft-1-genesis-0) is taken by another process; free it, or start over" in ended.stderr
+
+
+def test_a_chain_that_came_up_alone_comes_up_with_the_others(network: Network) -> None:
+    """Further chains and their keys change nothing for a chain that is there; status has both genesis pods first."""
+    text = "chains:\n" + "".join(
+        f"  - {{id: {name}, name: cometbft, numValidators: {size}}}\n" for name, size in (("aa-1", 2), ("bb-1", 3))
+    )
+    (network.directory / "net.yaml").write_text(text, encoding="utf-8")
+    with network.up("net.yaml", "--chain", "aa-1") as process:
+        network.complete(process)
+        alone = network.pods()
+        network.end(process)
+    with network.up("net.yaml") as process:
+        network.complete(process)
+        pods = network.pods()
+        network.end(process)
+
+    assert [pod["role"] for pod in pods] == ["genesis"] * 2 + ["validator"] * 3
+    assert [pod for pod in pods if pod["name"].startswith("aa-1")] == alone
 
 
 def test_two_networks_run_side_by_side(tmp_path: Path) -> None:

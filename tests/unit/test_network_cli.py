@@ -71,7 +71,10 @@ REFUSED = {
     "a path that is not here": ("    binary: ./gaiad\n", "network.yaml:6: chains[0].binary: "),
     "a faucet": (
         "    faucet: {enabled: true}\n",
-        "network.yaml:6: chains[0].faucet.enabled: the faucet is not there yet",
+        (
+            "network.yaml:6: chains[0].faucet.enabled: the faucet is not there yet; set it to false, "
+            "then the genesis funds all validators and the role keys\n"
+        ),
     ),
     "a faucet for all": ("faucet: {enabled: true}\n", "network.yaml:6: faucet.enabled: the faucet is not there yet"),
     "a build": (

@@ -16,7 +16,7 @@ from exposer.network.plan import Plan, build_plan
 from exposer.network.processes import ProgramFailedError
 from exposer.network.state import PodRecord, State
 from exposer.network.summary import failure_text, log_tail, pods_table
-from exposer.network.survey import NodeStatus, PodStatus, Survey, agree
+from exposer.network.survey import NodeStatus, PodStatus, Survey, agree, genesis_first
 
 FAILED = Event("a", "init-genesis", "failed", "exit code 3 (bad input)")
 
@@ -98,11 +98,19 @@ def test_the_table_of_pods_is_aligned() -> None:
 
 
 def test_pods_that_disagree_are_a_mismatch_that_lists_all() -> None:
-    """Different digests, and a missing one, are told with every pod's; equal ones are fine."""
+    """Different digests are told with every pod's; equal ones are fine."""
     agree("chain", [pod("a"), pod("b")])
-    for other in ("cd", None):
-        with pytest.raises(MismatchError, match=rf"the pods of chain .*: a ab, b {other or 'none'}; start over"):
-            agree("chain", [pod("a"), pod("b", other)])
+    with pytest.raises(MismatchError, match=r"the pods of chain .*: a ab, b cd; start over"):
+        agree("chain", [pod("a"), pod("b", "cd")])
+
+
+def test_genesis_pods_come_first_with_several_chains() -> None:
+    """Every chain's genesis pod stands before any validator; within a role the plan's order stays."""
+    plan = [
+        PodStatus(name, name[2:], 0, "ready", "") for name in ("a-genesis", "a-validator", "b-genesis", "b-validator")
+    ]
+
+    assert [pod.name for pod in genesis_first(plan)] == ["a-genesis", "b-genesis", "a-validator", "b-validator"]
 
 
 async def test_a_pod_that_does_not_answer_is_stopped() -> None:

@@ -125,6 +125,14 @@ FAULTS = {
         CHAIN + "env: [{name: CHAIN_DIR, value: c}]\n",
         "6: chains[0].env[0].name: CHAIN_DIR is set by exposer itself; use the network file's own field for it",
     ),
+    "our variable in another case": (
+        CHAIN + "env: [{name: chain_dir, value: c}]\n",
+        "6: chains[0].env[0].name: chain_dir is set by exposer itself; use the network file's own field for it",
+    ),
+    "a switch of ours": (
+        CHAIN + "env: [{name: Exposer_Force, value: true}]\n",
+        "6: chains[0].env[0].name: Exposer_Force is set by exposer itself; use the network file's own field for it",
+    ),
     "bad address": (
         CHAIN + "balances: [{address: me, amount: 5uatom}]\n",
         "6: chains[0].balances[0].address: must be an address like cosmos1...",
@@ -157,6 +165,14 @@ FAULTS = {
         MINIMAL.replace("cosmoshub\n", "cometbft\n") + "    coins: 5stake\n",
         "6: chains[0].coins: means nothing to cometbft, which has no accounts; remove it",
     ),
+    "an application without one": (
+        MINIMAL.replace("cosmoshub\n", "cometbft\n") + "    config: {app.toml: {pruning: nothing}}\n",
+        "6: chains[0].config.app.toml: means nothing to cometbft, which has no SDK application; remove it",
+    ),
+    "a port without a server": (
+        MINIMAL.replace("cosmoshub\n", "cometbft\n") + "    ports: {rest: 1317}\n",
+        "6: chains[0].ports.rest: means nothing to cometbft, which has no SDK application; remove it",
+    ),
     "same pods": (
         MINIMAL + "  - {id: Cosmoshub.4, name: osmosis, numValidators: 1}\n",
         "6: chains[1].id: gives pods the same names as chains[0] does; give each chain its own id",
@@ -171,6 +187,25 @@ FAULTS = {
         " not YAML: unacceptable character #x0007: special characters are not allowed; correct it there",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    "field", ["prefix: p", "denom: uaa", "coins: 5uaa", "hdPath: m/0/0", "coinType: 60", "balances: []"]
+)
+def test_no_field_of_accounts_is_silently_ignored(tmp_path: Path, field: str) -> None:
+    """A chain without accounts refuses every one of them by its name."""
+    found = faults(tmp_path, MINIMAL.replace("cosmoshub\n", "cometbft\n") + f"    {field}\n")
+
+    name = field.partition(":")[0]
+    assert found == [f"network.yaml:6: chains[0].{name}: means nothing to cometbft, which has no accounts; remove it"]
+
+
+@pytest.mark.parametrize("name", ["MONIKER", "VALIDATOR_STAKE", "FEES", "FAUCET_URL", "TIMEOUT"])
+def test_variables_that_only_a_user_sets_are_the_users(tmp_path: Path, name: str) -> None:
+    """What the plan never sets can be set by chains[].env."""
+    (chain,) = load(tmp_path, CHAIN + f"env: [{{name: {name}, value: x}}]\n").network.chains
+
+    assert chain.env[0].name == name
 
 
 @pytest.mark.parametrize(("text", "expected"), FAULTS.values(), ids=FAULTS)

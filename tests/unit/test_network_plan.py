@@ -3,6 +3,7 @@ from pathlib import Path
 
 from network_world import MINIMAL, STARSHIP_EVERYTHING, STARSHIP_THREE_CHAINS, PaperSite
 
+from exposer.network.child import MARK
 from exposer.network.document import embedded_document, load_document
 from exposer.network.environment import RESERVED
 from exposer.network.plan import Plan, build_plan, pod_names
@@ -157,10 +158,10 @@ def test_a_chains_variables_reach_its_steps_and_its_node(tmp_path: Path) -> None
 
 
 def test_no_variable_of_the_plan_can_be_overridden(tmp_path: Path) -> None:
-    """Every name that the plan sets is one that chains[].env is refused for."""
+    """Every name that the plan sets, and the mark of a network's processes, is one that chains[].env is refused for."""
     for text in (MINIMAL, STARSHIP_EVERYTHING):
         for pod in plan_of(tmp_path, text).pods:
-            assert set(pod.environment) <= RESERVED
+            assert {*pod.environment, MARK} <= RESERVED
 
 
 def test_pods_have_names_that_orchestrators_accept(tmp_path: Path) -> None:

@@ -1,17 +1,19 @@
 import asyncio
 import contextlib
+import ctypes
 import os
+import select
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from network_world import ROOT, stand_in
 
-from exposer.errors import BadInputError, ExitCode
+from exposer.errors import BadInputError, ExitCode, TemporaryError
 from exposer.network.child import Child, Program, kill_leftovers, leftovers
 from exposer.network.ports import LOOPBACK, Held
 from exposer.network.processes import ProgramFailedError, Supervisor, describe_code, first_of
@@ -256,6 +258,49 @@ def test_leftovers_of_a_network_are_killed_and_no_others(tmp_path: Path) -> None
         assert kill_leftovers(others) == 1
         codes = asyncio.run(_ends(children))
     assert codes == [137, 137]
+
+
+@contextlib.contextmanager
+def stuck(pid: int) -> Iterator[None]:
+    """Makes ``pid`` one that SIGKILL does not end: its exit is traced, so the kernel halts it on its way out."""
+    trace = ctypes.CDLL(None, use_errno=True).ptrace
+    seize, trace_exit, resume = 0x4206, ctypes.c_void_p(0x40), 7  # <linux/ptrace.h>
+    assert trace(seize, pid, None, trace_exit) == 0, os.strerror(ctypes.get_errno())
+    descriptor = os.pidfd_open(pid)
+    try:
+        yield
+    finally:
+        trace(resume, pid, None, None)
+        assert select.select([descriptor], [], [], 20)[0]
+        os.close(descriptor)
+
+
+def test_a_leftover_that_cannot_be_killed_is_named(tmp_path: Path) -> None:
+    """A process stuck in the kernel is waited for until the limit, and told with its id."""
+    ready = tmp_path / "ready"
+    child = Child.start(stand_in(tmp_path, FOREVER.format(ready=str(ready))))
+    _wait(ready.exists)
+    (pid,) = leftovers(tmp_path)
+    with stuck(pid), pytest.raises(TemporaryError, match=rf"SIGKILL did not end the processes {pid} of this network"):
+        kill_leftovers(tmp_path, within=0.1)
+
+    assert asyncio.run(_ends([child])) == [137]
+
+
+async def test_a_child_that_cannot_be_killed_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """Stopping gives up on a process that is stuck in the kernel; `kill_leftovers` is who names it."""
+    ready = tmp_path / "ready"
+    supervisor, forced = Supervisor(lambda _event: None, NO_DELAYS, kill_time=0.1), asyncio.Event()
+    supervisor.keep(stand_in(tmp_path, FOREVER.format(ready=str(ready)), name="node"))
+    async with asyncio.timeout(20):
+        while not ready.exists():  # noqa: ASYNC110 - the condition is another process's
+            await asyncio.sleep(0.01)
+        forced.set()
+        (pid,) = leftovers(tmp_path)
+        with stuck(pid):
+            await supervisor.stop(forced)
+            assert list(leftovers(tmp_path)) == [pid]
+        await supervisor.stop(forced)
 
 
 async def _ends(children: list[Child]) -> list[int]:

@@ -3,12 +3,14 @@ import os
 import stat
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from mnemonic import Mnemonic
 
 from exposer.errors import BadInputError, TemporaryError
+from exposer.network.down import down
 from exposer.network.keys import check_keys, ensure_keys
 from exposer.network.state import PodRecord, Record, State
 
@@ -65,7 +67,7 @@ def test_one_process_holds_a_network(tmp_path: Path) -> None:
 
     assert state.holder() is None
     with state.hold():
-        assert (state.root / "lock").read_text() == str(os.getpid())
+        assert state.lock.read_text() == str(os.getpid())
 
 
 def test_the_directory_is_private_and_ignored_by_git(tmp_path: Path) -> None:
@@ -86,6 +88,18 @@ def test_a_directory_of_somebody_elses_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_lock_of_another_program_makes_no_network(tmp_path: Path) -> None:
+    """A directory with a file called ``lock``, like /var/lib/dpkg, is neither written nor deleted."""
+    (tmp_path / "lock").write_text("1", encoding="ascii")
+    state = State(tmp_path)
+
+    with pytest.raises(BadInputError, match="holds other files"), state.hold():
+        pass
+    with pytest.raises(BadInputError, match="there is no network in"):
+        down(state, volumes=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"lock": "1"}
+
+
 def test_plan_files_are_written_only_when_they_change(tmp_path: Path) -> None:
     """An equal file keeps its time, a different one is replaced."""
     state = State(tmp_path)
@@ -99,7 +113,7 @@ def test_plan_files_are_written_only_when_they_change(tmp_path: Path) -> None:
 
 
 def test_a_fresh_pod_keeps_its_former_volume_aside(tmp_path: Path) -> None:
-    """Starting over never deletes the volume it starts over from."""
+    """Starting over deletes no volume that was started over from, however often."""
     state = State(tmp_path)
     for content in ("first", "second", "third"):
         state.make_pod("a", fresh=True)
@@ -107,7 +121,8 @@ def test_a_fresh_pod_keeps_its_former_volume_aside(tmp_path: Path) -> None:
     state.make_pod("a", fresh=False)
 
     assert (state.home("a") / "file").read_text() == "third"
-    assert (tmp_path / "a/home.old/file").read_text() == "second"
+    assert (tmp_path / "a/home.old-1/file").read_text() == "first"
+    assert (tmp_path / "a/home.old-2/file").read_text() == "second"
 
 
 def test_fresh_keys_are_valid_private_and_stay(tmp_path: Path) -> None:
@@ -131,6 +146,34 @@ def test_fresh_keys_are_valid_private_and_stay(tmp_path: Path) -> None:
     }
     assert all(Mnemonic("english").check(sentence) and len(sentence.split()) == 24 for sentence in words)
     assert len(set(words)) == len(words)
+
+
+def test_keys_of_a_chain_never_change_when_others_join(tmp_path: Path) -> None:
+    """Whatever sizes a network has had, each role's former entries are the first of its later ones."""
+    path = tmp_path / "keys.json"
+    seen: list[dict[str, list[dict[str, str]]]] = []
+    for validators in (0, 1, 3, 0, 2, 4):  # as `up --chain` and `up` follow each other
+        ensure_keys(path, validators=validators)
+        seen.append(json.loads(path.read_bytes()))
+
+    for before, after in pairwise(seen):
+        assert list(before) == list(after)
+        assert all(after[role][: len(entries)] == entries for role, entries in before.items())
+    assert [len(keys["validators"]) for keys in seen] == [1, 1, 3, 3, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "damage", ["", '{"genesis": [{"name": "a", "mnemonic": "secret wo', "[]", '{"faucet": {}}', '{"keys": [{}]}']
+)
+def test_damaged_fresh_keys_are_bad_input(tmp_path: Path, damage: str) -> None:
+    """A torn keys file is named with the cure, not quoted, and left as it is."""
+    path = tmp_path / "keys.json"
+    path.write_text(damage, encoding="utf-8")
+
+    with pytest.raises(BadInputError, match=f"^{path} is damaged; put a copy of it back, or delete it") as caught:
+        ensure_keys(path, validators=1)
+    assert "secret" not in str(caught.value)
+    assert path.read_text() == damage
 
 
 KEY = {"name": "a", "mnemonic": "secret words"}
@@ -171,7 +214,7 @@ def test_one_validators_key_serves_any_number_of_pods(tmp_path: Path) -> None:
 
 def test_a_directory_that_was_being_made_is_a_networks(tmp_path: Path) -> None:
     """A kill right after the first file of a new directory does not leave one that every later run refuses."""
-    (tmp_path / "lock").touch()
+    (tmp_path / "exposer-network.lock").touch()
     State(tmp_path).create()
 
     assert (tmp_path / ".gitignore").exists()

@@ -1,0 +1,91 @@
+"""A bring-up of pods whose exposers are stand-ins: real processes that say what a test wants."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from network_world import MINIMAL, PaperSite, stand_in
+
+from exposer.errors import MismatchError
+from exposer.network.bringup import BringUp, Programs
+from exposer.network.child import Program
+from exposer.network.document import load_document
+from exposer.network.plan import Plan, Pod, build_plan
+from exposer.network.ports import Held
+from exposer.network.processes import Supervisor
+from exposer.network.state import PodRecord, Record, State
+from exposer.network.survey import PodStatus, Survey
+
+EXPOSER = """
+import json, os, pathlib, socket, sys
+server = socket.socket(fileno=int(sys.argv[2]))
+server.listen()
+while True:
+    connection = server.accept()[0]
+    path = connection.recv(65536).split()[1].decode()
+    body = {"ready": True}
+    if path == "/status":
+        tries = pathlib.Path("asked")
+        tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+        said = SAYS[min(len(tries.read_text()), len(SAYS)) - 1]
+        if said == "dies":
+            os._exit(137)
+        body = {"phase": "ready", "artifacts": [{"name": "genesis", "sha256": said}], "node": None}
+    head = "HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n"
+    connection.sendall((head + json.dumps(body)).encode())
+    connection.close()
+"""
+
+
+@dataclass(frozen=True)
+class StandIns(Programs):
+    """Exposers that say ``says[pod]``, one entry after the other and the last for ever, about their genesis."""
+
+    says: Mapping[str, list[str | None]]
+    ports: Mapping[str, int]
+
+    def exposer(self, pod: Pod) -> Program:
+        """The stand-in, in a directory of the pod's own."""
+        code = f"SAYS = {self.says[pod.name]!r}\n{EXPOSER}"
+        return stand_in(self.state.root / pod.name, code, name="exposer", port=self.ports[pod.name])
+
+
+async def bring_up(directory: Path, leader: list[str | None], validator: list[str | None]) -> list[PodStatus]:
+    """What a bring-up of two pods ends with."""
+    path = directory / "network.yaml"
+    path.write_text(MINIMAL.replace(": 3", ": 2"), encoding="utf-8")
+    pods = [
+        Pod(pod.name, pod.chain, pod.role, pod.ordinal, (), (), (), {}, {})
+        for pod in build_plan(load_document(path).network, PaperSite()).pods
+    ]
+    supervisor = Supervisor(lambda _event: None, (0.0,) * 5)
+    forced = asyncio.Event()
+    forced.set()
+    with Held() as held:
+        ports = {pod.name: held.hold(0) or 0 for pod in pods}
+        programs = StandIns(State(directory), {}, dict(zip(ports, (leader, validator), strict=True)), ports)
+        records = tuple(
+            PodRecord(pod.name, pod.role, pod.ordinal, f"http://127.0.0.1:{ports[pod.name]}", "", {}) for pod in pods
+        )
+        plan, record = Plan("net", tuple(pods)), Record("net", "", records)
+        async with Survey() as survey, asyncio.timeout(60):
+            try:
+                return await BringUp(plan, record, programs, supervisor, survey, lambda _event: None).run()
+            finally:
+                await supervisor.stop(forced)
+
+
+@pytest.mark.parametrize("says", [["ab", None], [None, None, "ab"], ["dies", "dies", "ab"], ["ab", "dies", "ab"]])
+async def test_a_pod_that_tells_no_digest_is_asked_again(tmp_path: Path, says: list[str | None]) -> None:
+    """An exposer that is restarting, or still checking its genesis, is no disagreement, whenever it happens."""
+    pods = await bring_up(tmp_path, ["ab"], says)
+
+    assert [pod.genesis_sha256 for pod in pods] == ["ab", "ab"]
+
+
+async def test_two_digests_are_a_disagreement(tmp_path: Path) -> None:
+    """Once both pods have told theirs, different ones are final."""
+    with pytest.raises(MismatchError, match="cosmoshub-4-genesis-0 ab, cosmoshub-4-validator-0 cd"):
+        await bring_up(tmp_path, ["ab"], [None, "cd"])
