@@ -108,9 +108,7 @@ class Volume:
         if stage.exists():
             log.info("%s was interrupted before its commit: its leftovers are set aside, it starts over", step)
             leftovers = self.state / "aside" / step / "stage"
-            shutil.rmtree(
-                leftovers, ignore_errors=True
-            )  # of the try before the last one; a crash loop must not fill the disk
+            shutil.rmtree(leftovers, ignore_errors=True)  # those of the try before: a crash loop must not fill the disk
             leftovers.parent.mkdir(parents=True, exist_ok=True)
             stage.rename(leftovers)
         stage.mkdir(parents=True, mode=0o700)

@@ -105,6 +105,11 @@ class _Registration:
             )
         if answer.status >= 300:  # noqa: PLR2004 - not a success
             raise TemporaryError(f"the faucet answers {answer.status}")
+        patience = Patience(min(_IN_A_BLOCK, self.patience.left), _HALF_A_BLOCK)
+        while self.node.balance(self.address, denom) == 0:  # asked again too soon, it would credit twice
+            if not patience.left:
+                raise TemporaryError(f"what the faucet sent is in no block after {patience.spent:.0f} s")
+            patience.pause()
 
     def _submit(self, balance: int) -> str:
         """Sign and send the transaction; returns its hash."""

@@ -22,6 +22,7 @@ from sidecar_world import (
     serving,
 )
 
+from exposer.progress import Progress, write_progress
 from exposer.server.app import create_app
 from exposer.server.settings import ServerSettings
 
@@ -250,3 +251,15 @@ async def test_fault_of_ours(tmp_path: Path) -> None:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://pod") as client:
         assert_problem(await client.get("/boom"), 500, "fault")
+
+
+async def test_refused_steps_take_nothing_down(tmp_path: Path) -> None:
+    """A step that refused to touch somebody else's volume, and left no more than that, stops nobody from serving it."""
+    fill(tmp_path)
+    for directory in ("steps", "progress"):
+        (tmp_path / ".exposer" / directory).mkdir(parents=True)
+    (tmp_path / ".exposer/lock").touch()
+    write_progress(tmp_path, Progress("init-genesis", "failed", 1.0, 2.0, 5, "a stranger has signed here"))
+    async with calling(tmp_path) as (client, _):
+        assert (await client.get("/genesis")).status_code == 200
+        assert (await client.get("/node_id")).status_code == 200

@@ -104,7 +104,8 @@ async def test_steps_without_settings(tmp_path: Path) -> None:
 async def test_damaged_progress(tmp_path: Path) -> None:
     """Progress that cannot be read decides nothing."""
     fill(tmp_path)
-    (tmp_path / ".exposer/progress").mkdir(parents=True)
+    for directory in ("progress", "stage/init-genesis"):
+        (tmp_path / ".exposer" / directory).mkdir(parents=True)
     (tmp_path / ".exposer/progress/init-genesis.json").write_bytes(b"{")
     async with calling(tmp_path) as (client, _):
         assert (await client.get("/status")).json()["phase"] == "waiting"
