@@ -5,7 +5,7 @@ shape the others get), gentx, collect-gentxs and validate.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,25 +58,19 @@ def make_genesis(
     address = _home_with_key(binary, dialect, settings, validator)
     binary.run(*dialect.genesis("add-genesis-account"), address, render_coins(coins), *KEYRING)
     path = stage / "config/genesis.json"
-    genesis = documents.load(path)
-    if genesis_time:
-        genesis["genesis_time"] = genesis_time
     if not dialect.default_denom:
-        _redenominate(genesis["app_state"], settings.denom)
-    prefix, _ = decode_address(address)
-    extra = [(key.address(prefix, settings.path), coins) for key in funded]
-    documents.add_accounts(genesis, _merged([*extra, *balances.items()]))
-    path.write_bytes(documents.render(genesis))
-    arguments = (
-        validator.name,
-        render_coins(stake),
-        "--chain-id",
-        settings.chain_id,
-        "--moniker",
-        settings.node_name,
-    )
+        _edit(path, lambda genesis: _redenominate(genesis["app_state"], settings.denom))
+    arguments = (validator.name, render_coins(stake), "--chain-id", settings.chain_id, "--moniker", settings.node_name)
     binary.run(*dialect.genesis("gentx"), *arguments, "--ip", settings.hostname, *KEYRING)
     binary.run(*dialect.genesis("collect-gentxs"))
+    prefix, _ = decode_address(address)
+    extra = [(key.address(prefix, settings.path), coins) for key in funded]
+
+    def finish(genesis: documents.Genesis) -> None:
+        genesis["genesis_time"] = genesis_time or genesis["genesis_time"]
+        documents.add_accounts(genesis, _merged([*extra, *balances.items()]))
+
+    _edit(path, finish)  # last: each command of the binary reads the whole genesis, and with it every account
     validate(binary, dialect, path, settings.chain_id)
     return {**dialect.to_facts(), "binary_starts": binary.starts}
 
@@ -109,6 +103,13 @@ def _home_with_key(binary: ChainBinary, dialect: Dialect, settings: PodSettings,
             f"HD_PATH or COIN_TYPE is not this chain's, or its keys are not secp256k1"
         )
     return address
+
+
+def _edit(path: Path, change: Callable[[documents.Genesis], None]) -> None:
+    genesis = documents.load(path)
+    change(genesis)
+    path.write_bytes(documents.render(genesis))
+    path.chmod(0o644)  # public, also where the binary thinks otherwise: a sidecar may be another user
 
 
 def _merged(accounts: Iterable[tuple[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
