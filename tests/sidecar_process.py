@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SERVE = [sys.executable, "-W", "error", "-m", "exposer", "serve"]
-SOON = 10  # seconds; far more than anything here takes, far less than the drain that it must not wait for
+SOON = 30  # seconds; far more than anything here takes, far less than the drain that it must not wait for
 
 
 class Sidecar:
@@ -61,6 +61,8 @@ class Sidecar:
         while True:
             try:
                 self.connect().close()
+            except ConnectionResetError:
+                continue  # it came into the queue of a listener that closed just then
             except ConnectionRefusedError:
                 return
 
