@@ -107,7 +107,8 @@ def _metavar(info: FieldInfo) -> str:
 def _explain(cls: type[Settings], fault: Mapping[str, Any]) -> str:
     loc = str(fault["loc"][0]) if fault["loc"] else ""
     field = next((name for name, info in cls.model_fields.items() if loc in {name, info.validation_alias}), None)
+    what = str(fault["msg"]).removeprefix("Value error, ")
     if field is None:
-        return str(fault["msg"])
+        return what
     names = f"{environment_name(cls, field)} ({flag_name(field)})"
-    return f"{names} is required" if fault["type"] == "missing" else f"{names}: {fault['msg']}"
+    return f"{names} is required" if fault["type"] == "missing" else f"{names}: {what}"

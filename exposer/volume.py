@@ -106,7 +106,7 @@ class Volume:
     def _fresh_stage(self, step: str) -> Path:
         stage = self.state / "stage" / step
         if stage.exists():
-            log.info("%s was interrupted before its commit: its leftovers are set aside, it starts over", step)
+            log.info("%s ended before its commit the last time: what it left is set aside, it starts over", step)
             leftovers = self.state / "aside" / step / "stage"
             shutil.rmtree(leftovers, ignore_errors=True)  # those of the try before: a crash loop must not fill the disk
             leftovers.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from init_scripts import cosmos, genesis, toml
 from init_scripts.binary import ChainBinary, Dialect
 from init_scripts.leader import fetch_node_id
 from init_scripts.lint import refuse_unrunnable
-from init_scripts.settings import JoiningSettings, Port
+from init_scripts.settings import GoDuration, JoiningSettings, Port
 from init_scripts.step import run_step
 
 STEP = "init-config"
@@ -25,7 +25,6 @@ GENESIS = "config/genesis.json"
 NODE_ID = "config/node_id.json"
 _FILES = ("config.toml", "app.toml", "client.toml")
 _TIMEOUTS = ("propose", "propose_delta", "prevote", "prevote_delta", "precommit", "precommit_delta", "commit")
-_DURATION = r"^((\d+(\.\d+)?(ns|us|ms|s|m|h))+)?$"
 
 
 class ConfigSettings(JoiningSettings):
@@ -43,13 +42,13 @@ class ConfigSettings(JoiningSettings):
     grpc_port: Port = Field(9090, description="the SDK's gRPC")
     metrics_port: Port = Field(26660, description="Prometheus")
     metrics: bool = Field(False, description="whether the node serves Prometheus metrics")
-    timeout_propose: str = Field("", pattern=_DURATION, description="of a consensus round, like 3s")
-    timeout_propose_delta: str = Field("", pattern=_DURATION, description="likewise")
-    timeout_prevote: str = Field("", pattern=_DURATION, description="likewise")
-    timeout_prevote_delta: str = Field("", pattern=_DURATION, description="likewise")
-    timeout_precommit: str = Field("", pattern=_DURATION, description="likewise")
-    timeout_precommit_delta: str = Field("", pattern=_DURATION, description="likewise")
-    timeout_commit: str = Field("", pattern=_DURATION, description="likewise; the pace of blocks")
+    timeout_propose: GoDuration = Field("", description="of a consensus round, like 3s")
+    timeout_propose_delta: GoDuration = Field("", description="likewise")
+    timeout_prevote: GoDuration = Field("", description="likewise")
+    timeout_prevote_delta: GoDuration = Field("", description="likewise")
+    timeout_precommit: GoDuration = Field("", description="likewise")
+    timeout_precommit_delta: GoDuration = Field("", description="likewise")
+    timeout_commit: GoDuration = Field("", description="likewise; the pace of blocks")
 
     INPUTS: ClassVar[tuple[str, ...]] = (
         *JoiningSettings.INPUTS,

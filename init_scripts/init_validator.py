@@ -13,7 +13,7 @@ from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
 from init_scripts.keys import load_keys
 from init_scripts.leader import Expected, download_genesis
-from init_scripts.settings import JoiningSettings
+from init_scripts.settings import JoiningSettings, Sha256
 from init_scripts.signing_state import PATH as SIGNING_STATE
 from init_scripts.step import run_step
 
@@ -23,9 +23,7 @@ STEP = "init-validator"
 class ValidatorSettings(JoiningSettings):
     """The environment of ``init-validator``."""
 
-    genesis_sha256: str = Field(
-        "", pattern=r"^([0-9a-fA-F]{64})?$", description="the genesis's SHA-256, where it is known"
-    )
+    genesis_sha256: Sha256 = Field("", description="the genesis's SHA-256, where it is known")
 
     INPUTS: ClassVar[tuple[str, ...]] = (
         *JoiningSettings.INPUTS,
@@ -49,7 +47,7 @@ def make(settings: ValidatorSettings, transaction: Transaction) -> None:
         raise BadInputError("GENESIS_HOST (--genesis-host) is required: the genesis pod's host, or its exposer's URL")
     driver = cosmos if settings.chain_driver == "cosmos" else cometbft
     facts = driver.make_validator(settings, transaction.stage)
-    expected = Expected(settings.chain_id, settings.genesis_sha256.lower() or None)
+    expected = Expected(settings.chain_id, settings.genesis_sha256 or None)
     with Client(settings.leader_url) as client:
         path = transaction.stage / "config/genesis.json"
         path.unlink(missing_ok=True)  # what `init` of a chain binary left there

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from exposer.client import base_url
 from exposer.duration import parse_duration
@@ -32,6 +32,20 @@ def _url(value: object) -> object:
         raise ValueError(str(error)) from error
 
 
+def _go_duration(text: str) -> str:
+    """A duration as Go programs read it, who know no bare numbers."""
+    _seconds(text or "0")
+    return f"{text}s" if text.replace(".", "", 1).isdigit() else text
+
+
+def _sha256(text: str) -> str:
+    if text and not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise ValueError("write the 64 hex digits that sha256sum prints")
+    return text.lower()
+
+
+GoDuration = Annotated[str, AfterValidator(_go_duration)]
+Sha256 = Annotated[str, AfterValidator(_sha256)]
 Url = Annotated[str, BeforeValidator(_url)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -42,7 +42,7 @@ def unknown_chain(name: str) -> str:
     """What to say about a chain name that is not known."""
     close = difflib.get_close_matches(name, known_chains(), n=1)
     hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known_chains()))}"
-    return f"{name!r} is not a known chain; {hint} Any other chain is 'custom' with {', '.join(_NEEDED_BY_CUSTOM)}"
+    return f"{name!r} is not a known chain; {hint}; any other chain is 'custom' with {', '.join(_NEEDED_BY_CUSTOM)}"
 
 
 def _of_chain(chain: Chain) -> Iterator[Fault]:

@@ -38,7 +38,8 @@ def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State
             )
         url = pods[0].exposer_url
         lines.append(f"  curl {url}/node_id\n  curl {url}/genesis\n  curl {url}/keys\n")
-    lines.append(f"State, keys and logs are in {state.root}. Ctrl-C stops the network; exposer down does too.\n")
+    lines.append(f"State, keys and logs are in {state.root}.\n")
+    lines.append("exposer down stops the network; so does Ctrl-C, unless it runs in the background.\n")
     return "\n".join(lines[:1]) + "\n" + "".join(lines[1:])
 
 
