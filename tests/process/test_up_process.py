@@ -206,7 +206,7 @@ def test_a_terminal_gets_a_live_table(network: Network) -> None:
         os.execve(EXPOSER[0], [*EXPOSER, "up", "--validators", "1"], network.environment)
     screen = b""
     try:
-        while b"Ctrl-C stops the network" not in screen:
+        while b"exposer down stops the network" not in screen:
             screen += os.read(terminal, 65536)
         os.write(terminal, b"\x03")
         with suppress(OSError):  # how Linux tells the end of a terminal
