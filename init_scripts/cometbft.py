@@ -12,9 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from exposer.identity import PublicKey, ed25519_public, node_id
+from exposer.identity import PublicKey, ed25519_public
 from init_scripts.genesis import render
-from init_scripts.keys import Key, load_keys
+from init_scripts.keys import Key
 from init_scripts.settings import PodSettings
 
 _POWER = "10"
@@ -46,9 +46,9 @@ def make_genesis(settings: PodSettings, stage: Path, *, members: Sequence[Key], 
     return {}
 
 
-def make_validator(settings: PodSettings, stage: Path) -> Mapping[str, Any]:
-    """A validator pod's home: the identity at its ordinal; the genesis comes from the genesis pod."""
-    write_home(settings, stage, load_keys(settings.keys_config).at("validators", settings.ordinal))
+def make_validator(settings: PodSettings, stage: Path, key: Key) -> Mapping[str, Any]:
+    """A validator pod's home: the identity of its ``key``; the genesis comes from the genesis pod."""
+    write_home(settings, stage, key)
     return {}
 
 
@@ -70,11 +70,6 @@ def write_home(settings: PodSettings, stage: Path, key: Key) -> None:
     (stage / "config/config.toml").write_text(
         template.replace('moniker = ""', f"moniker = {json.dumps(settings.node_name)}", 1), encoding="utf-8"
     )
-
-
-def derived_node_id(key: Key) -> str:
-    """The node id of the pod with this key, known before the pod exists."""
-    return node_id(_public_key(key.node_seed()))
 
 
 def _genesis_validator(key: Key) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from exposer.errors import BadInputError, MismatchError
 from init_scripts import genesis as documents
 from init_scripts.binary import ChainBinary, Dialect, probe
 from init_scripts.coins import render_coins
-from init_scripts.keys import Key, at_index, decode_address, load_keys
+from init_scripts.keys import Key, at_index, decode_address
 from init_scripts.lint import refuse_unrunnable
 from init_scripts.settings import PodSettings
 
@@ -35,6 +35,7 @@ def make_genesis(
     settings: PodSettings,
     stage: Path,
     *,
+    validator: Key,
     funded: list[Key],
     balances: Mapping[str, dict[str, int]],
     coins: dict[str, int],
@@ -46,7 +47,8 @@ def make_genesis(
     Args:
         settings: the chain and the pod.
         stage: an empty directory, the home to fill.
-        funded: the keys that get ``coins`` each, beside the genesis validator's own.
+        validator: the genesis pod's own key, which gets ``coins`` too.
+        funded: the further keys that get ``coins`` each.
         balances: further address -> denomination -> amount.
         coins: what every funded key has.
         stake: what the genesis validator bonds.
@@ -54,7 +56,6 @@ def make_genesis(
     """
     binary = ChainBinary(settings.chain_bin, stage)
     dialect = probe(binary)
-    validator = load_keys(settings.keys_config).at("genesis", 0)
     address = _home_with_key(binary, dialect, settings, validator)
     binary.run(*dialect.genesis("add-genesis-account"), address, render_coins(coins), *KEYRING)
     path = stage / "config/genesis.json"
@@ -70,23 +71,23 @@ def make_genesis(
         genesis["genesis_time"] = genesis_time or genesis["genesis_time"]
         documents.add_accounts(genesis, _merged([*extra, *balances.items()]))
 
-    _edit(path, finish)  # last: each command of the binary reads the whole genesis, and with it every account
-    validate(binary, dialect, path, settings.chain_id)
+    genesis = _edit(path, finish)  # last: each command of the binary reads the whole genesis, with every account
+    validate(binary, dialect, path)
+    refuse_unrunnable(genesis, settings.chain_id)
     return {**dialect.to_facts(), "binary_starts": binary.starts}
 
 
-def make_validator(settings: PodSettings, stage: Path) -> Mapping[str, Any]:
-    """A validator pod's home: fresh node and consensus keys, and the account at the pod's ordinal in its keyring."""
+def make_validator(settings: PodSettings, stage: Path, key: Key) -> Mapping[str, Any]:
+    """A validator pod's home: fresh node and consensus keys, and the account's ``key`` in its keyring."""
     binary = ChainBinary(settings.chain_bin, stage)
     dialect = probe(binary)
-    _home_with_key(binary, dialect, settings, load_keys(settings.keys_config).at("validators", settings.ordinal))
+    _home_with_key(binary, dialect, settings, key)
     return {**dialect.to_facts(), "binary_starts": binary.starts}
 
 
-def validate(binary: ChainBinary, dialect: Dialect, path: Path, chain_id: str) -> None:
-    """Let the binary judge a genesis, and refuse what it passes though it will not run."""
+def validate(binary: ChainBinary, dialect: Dialect, path: Path) -> None:
+    """Let the binary judge a genesis; it passes some that will not run (`init_scripts.lint`)."""
     binary.run(*dialect.genesis(dialect.validate), str(path))
-    refuse_unrunnable(documents.load(path), chain_id)
 
 
 def _home_with_key(binary: ChainBinary, dialect: Dialect, settings: PodSettings, key: Key) -> str:
@@ -105,11 +106,12 @@ def _home_with_key(binary: ChainBinary, dialect: Dialect, settings: PodSettings,
     return address
 
 
-def _edit(path: Path, change: Callable[[documents.Genesis], None]) -> None:
-    genesis = documents.load(path)
+def _edit(path: Path, change: Callable[[documents.Genesis], None]) -> documents.Genesis:
+    genesis: documents.Genesis = documents.load(path)
     change(genesis)
     path.write_bytes(documents.render(genesis))
     path.chmod(0o644)  # public, also where the binary thinks otherwise: a sidecar may be another user
+    return genesis
 
 
 def _merged(accounts: Iterable[tuple[str, dict[str, int]]]) -> dict[str, dict[str, int]]:

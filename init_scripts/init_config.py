@@ -159,9 +159,8 @@ def _patch_genesis(settings: ConfigSettings, home: Path, stage: Path) -> None:
     facts = _facts(home)
     if "dialect" in facts:
         binary = ChainBinary(settings.chain_bin, stage)
-        cosmos.validate(binary, Dialect.from_facts(facts), staged, settings.chain_id)
-    else:
-        refuse_unrunnable(document, settings.chain_id)
+        cosmos.validate(binary, Dialect.from_facts(facts), staged)
+    refuse_unrunnable(document, settings.chain_id)
 
 
 def _facts(home: Path) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,12 +41,16 @@ class GenesisSettings(PodSettings):
         *("validator_stake", "genesis_time", "genesis_balances"),
     )
 
-    def inputs(self) -> dict[str, str]:
-        """The inputs, with the keys that go into the genesis; further ones in the file do not matter."""
+    @cached_property
+    def used_keys(self) -> list[Key]:
+        """The keys that go into the genesis, the genesis pod's first; the file may hold others."""
         keys = load_keys(self.keys_config)
         others = funded_keys(keys, self) if self.chain_driver == "cosmos" else members(keys, self)
-        used = [key.input() for key in (keys.at("genesis", 0), *others)]
-        return {**super().inputs(), "KEYS_CONFIG": digest_input(used)}
+        return [keys.at("genesis", 0), *others]
+
+    def inputs(self) -> dict[str, str]:
+        """The inputs, with the keys that go into the genesis."""
+        return {**super().inputs(), "KEYS_CONFIG": digest_input([key.input() for key in self.used_keys])}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,9 +66,7 @@ def make(settings: GenesisSettings, transaction: Transaction) -> None:
 
 
 def _cometbft(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
-    keys = load_keys(settings.keys_config)
-    named = [keys.at("genesis", 0), *members(keys, settings)]
-    facts = cometbft.make_genesis(settings, stage, members=named, genesis_time=settings.genesis_time)
+    facts = cometbft.make_genesis(settings, stage, members=settings.used_keys, genesis_time=settings.genesis_time)
     refuse_unrunnable(genesis.load(stage / "config/genesis.json"), settings.chain_id)
     return facts
 
@@ -79,7 +82,8 @@ def _cosmos(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
     return cosmos.make_genesis(
         settings,
         stage,
-        funded=funded_keys(load_keys(settings.keys_config), settings),
+        validator=settings.used_keys[0],
+        funded=settings.used_keys[1:],
         balances=load_balances(settings.genesis_balances) if settings.genesis_balances else {},
         coins=coins,
         stake=parse_coins(stake, "VALIDATOR_STAKE") if stake else cosmos.default_stake(coins, settings.denom),

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import cached_property
 from typing import ClassVar
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from exposer.errors import BadInputError
 from exposer.records import digest_input
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
-from init_scripts.keys import load_keys
+from init_scripts.keys import Key, load_keys
 from init_scripts.leader import Expected, download_genesis
 from init_scripts.settings import JoiningSettings, Sha256
 from init_scripts.signing_state import PATH as SIGNING_STATE
@@ -30,10 +31,14 @@ class ValidatorSettings(JoiningSettings):
         *("hd_path", "coin_type", "ordinal", "genesis_sha256"),
     )
 
+    @cached_property
+    def key(self) -> Key:
+        """This pod's key; those of others in the file do not matter."""
+        return load_keys(self.keys_config).at("validators", self.ordinal)
+
     def inputs(self) -> dict[str, str]:
-        """The inputs, with this pod's key; those of others in the file do not matter."""
-        key = load_keys(self.keys_config).at("validators", self.ordinal)
-        return {**super().inputs(), "KEYS_CONFIG": digest_input(key.input())}
+        """The inputs, with this pod's key."""
+        return {**super().inputs(), "KEYS_CONFIG": digest_input(self.key.input())}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +51,7 @@ def make(settings: ValidatorSettings, transaction: Transaction) -> None:
     if not settings.genesis_host:
         raise BadInputError("GENESIS_HOST (--genesis-host) is required: the genesis pod's host, or its exposer's URL")
     driver = cosmos if settings.chain_driver == "cosmos" else cometbft
-    facts = driver.make_validator(settings, transaction.stage)
+    facts = driver.make_validator(settings, transaction.stage, settings.key)
     expected = Expected(settings.chain_id, settings.genesis_sha256 or None)
     with Client(settings.leader_url) as client:
         path = transaction.stage / "config/genesis.json"

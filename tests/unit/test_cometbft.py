@@ -114,7 +114,7 @@ def test_a_validator_pod_has_the_identity_that_the_genesis_names(tmp_path: Path,
     )
     stage = tmp_path / "validator"
     stage.mkdir()
-    driver.make_validator(settings, stage)
+    driver.make_validator(settings, stage, load_keys(keys).at("validators", settings.ordinal))
 
     validators = json.loads((home / "config/genesis.json").read_bytes())["validators"]
     assert json.loads((stage / "config/priv_validator_key.json").read_bytes())["address"] == validators[2]["address"]
