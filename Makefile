@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test check format e2e bench binaries lock clean
+.PHONY: help setup up down status test check format browser e2e bench binaries lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ check: setup ## lint, format, types, import rules, docstrings
 format: setup ## put the code into form
 	$(RUN)/ruff check --fix
 	$(RUN)/ruff format
+
+browser: setup ## the status page in a real Chromium
+	$(RUN)/pytest tests/browser $(ARGS)
 
 e2e: setup binaries ## whole networks with real chain binaries
 	$(RUN)/pytest tests/e2e $(ARGS)

@@ -34,6 +34,7 @@ def rows() -> list[Row]:
             against,
             "<= 2 s",
             many - one <= 2,
+            (many - one) / 2,
         ),
         Row(
             f"starts of the binary with {_MANY:,} accounts",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.table import Row
+from bench.table import Row, bounded
 
 _ROUNDS = 7
 # As installed: with compiled bytecode, which the first, uncounted round writes.
@@ -32,13 +32,9 @@ def rows() -> list[Row]:
             serve.append(_cpu(lambda: _serve(Path(directory))))
     floor = f"a bare interpreter: {statistics.median(bare):.3f} s"
     return [
-        Row("CPU of a gate's whole run", _seconds(gate), floor, "<= 0.12 s", statistics.median(gate) <= 0.12),
-        Row("CPU until the sidecar answers", _seconds(serve), floor, "<= 0.4 s", statistics.median(serve) <= 0.4),
+        bounded("CPU of a gate's whole run", gate, "s", 0.12, floor, digits=3),
+        bounded("CPU until the sidecar answers", serve, "s", 0.4, floor, digits=3),
     ]
-
-
-def _seconds(samples: list[float]) -> str:
-    return f"{statistics.median(samples):.3f} s ({min(samples):.3f} to {max(samples):.3f})"
 
 
 def _cpu(run: Callable[[], None]) -> float:

@@ -1,24 +1,73 @@
 """A row of figures, and the table they make."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+OURS = "exposer"
+
+Samples = Mapping[str, Sequence[float]]
+"""By server: one figure per round; the n-th of each was taken in the same round. Empty where it could not be run."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: what it is, ours, what it is held against, and whether the target is reached."""
+    """One figure: what it is, ours, what it is held against, and whether the target is reached.
+
+    ``reached`` is None where there is no target. ``used`` is how much of the target is used up: 1 at the target, less
+    is better. ``samples`` are the figures of each round, in the unit of the row.
+    """
 
     what: str
     ours: str
     against: str
     target: str
-    reached: bool
+    reached: bool | None
+    used: float | None = None
+    samples: Samples = field(default_factory=dict)
+
+
+def bounded(what: str, values: Sequence[float], unit: str, most: float, against: str = "", *, digits: int = 1) -> Row:
+    """A row for a figure of ours whose median may be at most ``most``, in ``unit``."""
+    used = median(values) / most
+    return Row(what, spread(values, unit, digits), against, f"<= {most:g} {unit}", used <= 1, used, {OURS: values})
+
+
+def compared(
+    what: str,
+    samples: Samples,
+    unit: str,
+    to: str,
+    *,
+    most: float | None = None,
+    least: float = 0,
+    digits: int = 1,
+) -> Row:
+    """A row for a figure of ours as a multiple of that of ``to``: the median of the rounds' ratios.
+
+    It may be at most ``most``, or else has to be at least ``least``. Without ``to`` the target is missed.
+    """
+    target = f"<= {most:g} x {to}" if most else f">= {least:g} x {to}"
+    ours = spread(samples[OURS], unit, digits)
+    against = "; ".join(f"{name}: {spread(samples[name], unit, digits)}" for name in samples if name != OURS)
+    if not samples[to]:
+        return Row(what, ours, against, target, reached=False, samples=samples)
+    ratios = [one / other for one, other in zip(samples[OURS], samples[to], strict=True)]
+    used = median(ratios) / most if most else least / median(ratios)
+    return Row(what, f"{ours}; {spread(ratios, 'x', 2)}", against, target, used <= 1, used, samples)
+
+
+def spread(values: Sequence[float], unit: str, digits: int) -> str:
+    """The median, and in brackets the least and the most."""
+    if not values:
+        return "missing"
+    low, middle, high = (f"{value:,.{digits}f}" for value in (min(values), median(values), max(values)))
+    return f"{middle} {unit} ({low} to {high})" if len(values) > 1 else f"{middle} {unit}"
 
 
 def render(rows: Sequence[Row]) -> str:
     """A Markdown table."""
-    lines = [
-        f"| {row.what} | {row.ours} | {row.against} | {row.target} | {'yes' if row.reached else 'no'} |" for row in rows
-    ]
+    words = {True: "yes", False: "no", None: "-"}
+    lines = [f"| {row.what} | {row.ours} | {row.against} | {row.target} | {words[row.reached]} |" for row in rows]
     head = "| what | exposer | side by side with | target | reached |\n|---|---|---|---|---|\n"
     return head + "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The ``exposer`` command: ``serve`` is the sidecar; ``up``, ``down`` and ``status`` are a network on this machine."""
+"""The ``exposer`` command: ``serve`` is the sidecar, ``status URL`` asks one; the rest is a network on this machine."""
 
 import argparse
 import logging
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="serve one pod's finished state over HTTP (the sidecar)", add_help=False)
     _add_up(commands.add_parser("up", help="run a whole network on this machine", allow_abbrev=False))
     _add_down(commands.add_parser("down", help="stop a network that runs on this machine", allow_abbrev=False))
-    _add_status(commands.add_parser("status", help="show the pods of a network on this machine", allow_abbrev=False))
+    _add_status(commands.add_parser("status", help="show a network on this machine, or any pod", allow_abbrev=False))
     return result
 
 
@@ -110,9 +110,18 @@ def _add_down(command: argparse.ArgumentParser) -> None:
 
 
 def _add_status(command: argparse.ArgumentParser) -> None:
-    command.description = "Ask the exposers of all pods how far they are."
-    command.add_argument("--json", action="store_true", help='{"pods": [...]}, genesis pods first')
+    from exposer.credentials import add_flags  # noqa: PLC0415 - as below
+
+    command.description = (
+        "Ask the exposers of all pods of a network on this machine how far they are; or the one at TARGET, anywhere: "
+        "exit 0 where its pod is ready, 75 where it is not or does not answer."
+    )
+    command.add_argument("target", nargs="?", metavar="TARGET", help="a host, host:port or URL; default port 8081")
+    command.add_argument(
+        "--json", action="store_true", help='{"pods": [...]}, genesis pods first; with TARGET its /status'
+    )
     _add_state(command)
+    add_flags(command)
     command.set_defaults(run=_status)
 
 
@@ -176,6 +185,11 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
+    if options.target is not None:
+        from exposer import status as one  # noqa: PLC0415
+        from exposer.credentials import Credentials  # noqa: PLC0415
+
+        return one.status(options.target, Credentials.of(options), sys.stdout, as_json=options.json)
     from exposer.network.state import State  # noqa: PLC0415
     from exposer.network.status import status  # noqa: PLC0415
 

@@ -7,6 +7,7 @@ directly.
 
 import re
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,18 +18,24 @@ from urllib.parse import urlsplit
 import httpcore
 
 from exposer import __version__
+from exposer.certificates import explain
+from exposer.credentials import Credentials
 from exposer.dialer import Dialer
-from exposer.errors import TemporaryError, UsageError
+from exposer.errors import BadInputError, TemporaryError, UsageError
+from exposer.rotation import Rotating
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\]")
 _PRINTABLE = re.compile(r"[!-~]+")
 _LEAST = 0.001  # seconds; a socket takes 0 for "do not block"
+_CUT_OFF = "cut the connection"
 _CUT = "without sending"  # what h11 and httpcore say of a connection that ends too early
 _HEADERS = {"user-agent": f"exposer/{__version__}", "accept-encoding": "identity"}
 
 
-def base_url(target: str, default_port: int = 8081) -> str:
+def base_url(target: str, default_port: int = 8081, scheme: str = "http") -> str:
     """The URL, without a slash at its end, of ``name``, ``host:port`` (IPv6 in brackets) or an http(s) URL.
+
+    ``default_port`` and ``scheme`` are those of a target that is no URL.
 
     Raises:
         UsageError: ``target`` is none of them.
@@ -48,7 +55,7 @@ def base_url(target: str, default_port: int = 8081) -> str:
         return target.rstrip("/")
     if parts.path:
         raise UsageError(cure)
-    return f"http://{host}:{port or default_port}"
+    return f"{scheme}://{host}:{port or default_port}"
 
 
 @dataclass(frozen=True)
@@ -78,18 +85,32 @@ class Stream:
 class Client:
     """A connection to one server, kept between requests; for one thread.
 
-    Every network fault is a `TemporaryError` that says in plain words what failed.
+    Every network fault is a `TemporaryError` that says in plain words what failed; so is a server whose certificate
+    is not trusted, or that does not trust this client's: certificates are replaced while programs wait.
     """
 
-    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, url: str, *, timeout: float = 10.0, credentials: Credentials | None = None) -> None:
         """A client of the server at ``url``, a target as for `base_url`.
 
-        ``timeout``: seconds to connect, and for each read.
+        ``timeout``: seconds to connect, and for each read. ``credentials``: what this one server is shown; their files
+        are read again when they change.
+
+        Raises:
+            UsageError: ``url`` is no target.
+            BadInputError: a file of the credentials is missing or wrong.
         """
-        self.url = base_url(url)
+        self._credentials = credentials or Credentials()
+        self.url = base_url(url, scheme=self._credentials.scheme)
         self.place = urlsplit(self.url).netloc
         self.timeout = timeout
-        self._pool = httpcore.ConnectionPool(network_backend=Dialer(), max_connections=1)
+        self._credentials.headers()  # wrong at the start means wrong for good
+        secure = self.url.startswith("https://")
+        self._tls = Rotating(self._credentials.tls_files, self._credentials.context) if secure else None
+        self._context = self._tls.current() if self._tls else None
+        self._pool = self._connect()
+        # Servers that end a handshake often do not say why, and in TLS 1.3 the client's side of it is over by then.
+        shown = secure and self._credentials.cert_file
+        self._suspicion = "; it may not trust this client's certificate" if shown else ""
 
     def __enter__(self) -> Self:
         return self
@@ -159,26 +180,47 @@ class Client:
     ) -> Iterator[Stream]:
         read = max(self.timeout if timeout is None else timeout, _LEAST)
         limits = {"connect": min(read, self.timeout), "read": read, "write": read, "pool": read}
+        # The name in a certificate has no dot at its end; that of a host may have one (RFC 6066, section 3).
+        name = (urlsplit(self.url).hostname or "").rstrip(".")
+        fields = {**_HEADERS, **self._authorization(), **(headers or {})}
+        self._refresh()
         with ExitStack() as stack:
-            with _plain_words(self.place):
+            with _plain_words(self.place, self._suspicion):
                 answer = self._pool.stream(
                     method,
                     self.url + path,
-                    headers=list({**_HEADERS, **(headers or {})}.items()),
+                    headers=list(fields.items()),
                     content=body or None,
-                    extensions={"timeout": limits},
+                    extensions={"timeout": limits, "sni_hostname": name},
                 )
                 response = stack.enter_context(answer)
             yield Stream(response, self.place)
 
+    def _connect(self) -> httpcore.ConnectionPool:
+        return httpcore.ConnectionPool(self._context, network_backend=Dialer(), max_connections=1)
+
+    def _refresh(self) -> None:
+        """Let a connection go that was made with former certificates."""
+        if self._tls and (context := self._tls.current()) is not self._context:
+            self._pool.close()
+            self._context = context
+            self._pool = self._connect()
+
+    def _authorization(self) -> dict[str, str]:
+        try:
+            return self._credentials.headers()
+        except BadInputError as error:  # it was right at the start: somebody is replacing it
+            raise TemporaryError(str(error)) from error
+
 
 @contextmanager
-def _plain_words(place: str) -> Iterator[None]:
-    """Network faults become `TemporaryError`; all else passes."""
+def _plain_words(place: str, suspicion: str = "") -> Iterator[None]:
+    """Network faults become `TemporaryError`; all else passes. ``suspicion``: why a connection may have been cut."""
     try:
         yield
     except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-        raise TemporaryError(_explain(error, place)) from error
+        told = _explain(error, place)
+        raise TemporaryError(told + suspicion if told.endswith(_CUT_OFF) else told) from error
 
 
 def _explain(error: Exception, place: str) -> str:
@@ -187,11 +229,15 @@ def _explain(error: Exception, place: str) -> str:
         return f"cannot resolve host {urlsplit(f'//{place}').hostname} ({system.strerror})"
     if isinstance(system, ConnectionRefusedError):
         return f"{place} refused the connection"
+    if isinstance(system, ConnectionResetError | ssl.SSLEOFError):
+        return f"{place} {_CUT_OFF}"
+    if isinstance(system, ssl.SSLError):
+        return f"{place} {explain(system)}"
     words: dict[type[Exception], str] = {
         httpcore.ConnectTimeout: "did not accept the connection in time",
         httpcore.TimeoutException: "stalled",
         httpcore.ConnectError: f"cannot be reached ({getattr(system, 'strerror', None) or error})",
-        httpcore.NetworkError: "cut the connection",
+        httpcore.NetworkError: _CUT_OFF,
     }
-    cut = "cut the connection" if _CUT in str(error) else f"does not speak HTTP ({error})"
+    cut = _CUT_OFF if _CUT in str(error) else f"does not speak HTTP ({error})"
     return f"{place} {next((text for kind, text in words.items() if isinstance(error, kind)), cut)}"

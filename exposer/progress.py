@@ -6,11 +6,12 @@ Kept apart from the records because it has times in it, and decides nothing.
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from exposer.records import STATE_DIR
 
 State = Literal["running", "done", "failed"]
+_LATEST = 1 << 36  # seconds since the epoch; later moments have no date
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,26 @@ def read_progress(root: Path) -> dict[str, Progress]:
     found = []
     for path in (root / STATE_DIR / "progress").glob("*.json"):
         try:
-            found.append(Progress(**json.loads(path.read_bytes())))
+            if path.is_file():  # a FIFO would hold its reader
+                found.append(_parse(path.read_bytes()))
         except (OSError, ValueError, TypeError):
             continue
     return {progress.step: progress for progress in sorted(found, key=lambda progress: progress.started)}
+
+
+def _parse(data: bytes) -> Progress:
+    """The progress in ``data``; raises ValueError or TypeError where a field is not what it should be."""
+    progress = Progress(**json.loads(data))
+    found: dict[str, Any] = asdict(progress)
+    ended, code = found["ended"], found["exit_code"]
+    right = (
+        isinstance(found["step"], str)
+        and found["state"] in get_args(State)
+        and 0 <= found["started"] < _LATEST
+        and (ended is None or 0 <= ended < _LATEST)
+        and (code is None or isinstance(code, int))
+        and isinstance(found["reason"], str)
+    )
+    if not right:
+        raise ValueError("not a step's progress")
+    return progress

@@ -7,6 +7,7 @@ Records have no times in them: the same inputs leave the same bytes.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -61,8 +62,19 @@ def is_managed(root: Path) -> bool:
     """Whether the steps of this project fill the volume, as opposed to somebody else's scripts.
 
     They do once one has begun; a step that refuses to touch the volume leaves no more than an empty directory.
+
+    Raises:
+        OSError: it cannot be told (a glob would take a directory without permission for an empty one).
     """
-    return any(True for part in ("steps", "stage") for _ in (root / STATE_DIR / part).glob("*"))
+    return any(_has_entries(root / STATE_DIR / part) for part in ("steps", "stage"))
+
+
+def _has_entries(directory: Path) -> bool:
+    try:
+        with os.scandir(directory) as entries:
+            return any(True for _ in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def record_path(root: Path, step: str) -> Path:

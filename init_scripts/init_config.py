@@ -141,7 +141,7 @@ def _peers(settings: ConfigSettings) -> str:
     """The genesis pod's node as ``id@host:port``; nothing in the genesis pod itself."""
     if not settings.genesis_host:
         return ""
-    with Client(settings.leader_url) as client:
+    with Client(settings.leader_url, credentials=settings.credentials) as client:
         leader = fetch_node_id(client, within=settings.download_timeout)
     return f"{leader}@{settings.leader_host}:{settings.genesis_p2p_port}"
 

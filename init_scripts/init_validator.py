@@ -53,7 +53,7 @@ def make(settings: ValidatorSettings, transaction: Transaction) -> None:
     driver = cosmos if settings.chain_driver == "cosmos" else cometbft
     facts = driver.make_validator(settings, transaction.stage, settings.key)
     expected = Expected(settings.chain_id, settings.genesis_sha256 or None)
-    with Client(settings.leader_url) as client:
+    with Client(settings.leader_url, credentials=settings.credentials) as client:
         path = transaction.stage / "config/genesis.json"
         path.unlink(missing_ok=True)  # what `init` of a chain binary left there
         download_genesis(client, path, expected, within=settings.download_timeout)

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from exposer.client import base_url
+from exposer.credentials import DESCRIPTIONS, VARIABLES, Credentials
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError, ExposerError, UsageError
 from exposer.log import LogFormat, LogLevel
@@ -132,6 +133,12 @@ class JoiningSettings(PodSettings):
     download_timeout: Seconds = Field(
         300.0, description="how long to try the genesis pod's exposer, in seconds or like 5m"
     )
+    ca_file: Path | None = Field(None, description=DESCRIPTIONS["ca_file"], validation_alias=VARIABLES["ca_file"])
+    cert_file: Path | None = Field(None, description=DESCRIPTIONS["cert_file"], validation_alias=VARIABLES["cert_file"])
+    key_file: Path | None = Field(None, description=DESCRIPTIONS["key_file"], validation_alias=VARIABLES["key_file"])
+    token_file: Path | None = Field(
+        None, description=DESCRIPTIONS["token_file"], validation_alias=VARIABLES["token_file"]
+    )
 
     @property
     def leader_host(self) -> str:
@@ -142,10 +149,15 @@ class JoiningSettings(PodSettings):
         return f"{host}.{self.namespace}.svc.cluster.local" if self.namespace and "." not in host else host
 
     @property
+    def credentials(self) -> Credentials:
+        """What the genesis pod's exposer is shown; raises `BadInputError` where it is not complete."""
+        return Credentials.of(self)
+
+    @property
     def leader_url(self) -> str:
         """The URL of the genesis pod's exposer; raises `BadInputError` where there can be none."""
         own = self.genesis_host if "://" in self.genesis_host else f"{self.leader_host}:{self.genesis_port}"
         try:
-            return base_url(own)
+            return base_url(own, scheme=self.credentials.scheme)
         except UsageError as error:
             raise BadInputError(f"GENESIS_HOST, GENESIS_PORT, NAMESPACE: {error}") from error

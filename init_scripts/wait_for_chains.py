@@ -10,6 +10,7 @@ from functools import partial
 
 from exposer import log as logs
 from exposer.client import Client, base_url
+from exposer.credentials import Credentials, add_flags
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError, ExposerError, UsageError
 from init_scripts.backoff import Backoff
@@ -41,10 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _wait(options: argparse.Namespace) -> None:
     condition = parse_condition(options.condition)
+    credentials = Credentials.of(options)
     with ExitStack() as clients:
         asks = {
-            target: partial(condition.ask, clients.enter_context(Client(url)))
-            for target, url in _urls(options.targets, os.environ).items()
+            target: partial(condition.ask, clients.enter_context(Client(url, credentials=credentials)))
+            for target, url in _urls(options.targets, os.environ, credentials.scheme).items()
         }
         wait_for_all(asks, limit=options.timeout or None, backoff=Backoff(first=options.interval))
 
@@ -90,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="DURATION",
         help="the first pause between two tries; pauses double up to 10s, with jitter; default 1s",
     )
+    add_flags(result)
     result.add_argument("-q", "--quiet", action="store_true", help="log nothing but a failure")
     result.add_argument(
         "--log-format",
@@ -108,10 +111,10 @@ def _partition(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:at], arguments[at + 1 :]
 
 
-def _urls(targets: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Target as given -> URL of its exposer."""
+def _urls(targets: Sequence[str], environment: Mapping[str, str], scheme: str) -> dict[str, str]:
+    """Target as given -> URL of its exposer, with this ``scheme`` where the target has none."""
     if targets:
-        return {target: base_url(target) for target in targets}
+        return {target: base_url(target, scheme=scheme) for target in targets}
     host = environment.get("GENESIS_HOST", "")
     if not host:
         raise UsageError("nothing to wait for: name a target, or set GENESIS_HOST")
@@ -120,7 +123,7 @@ def _urls(targets: Sequence[str], environment: Mapping[str, str]) -> dict[str, s
         domain = f".{namespace}.svc.cluster.local" if namespace and "." not in host else ""
         host = f"{host}{domain}:{environment.get('GENESIS_PORT') or 8081}"
     try:
-        return {host: base_url(host)}
+        return {host: base_url(host, scheme=scheme)}
     except UsageError as error:
         raise BadInputError(f"GENESIS_HOST, GENESIS_PORT, NAMESPACE: {error}") from error
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import witness
+from witness import WITNESS
 
 ROOT = Path(__file__).parent.parent
 _BESIDE = "is not beside the repository"
@@ -37,6 +39,25 @@ def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             "HOSTNAME",
         }:
             monkeypatch.delenv(name)
+
+
+def pytest_configure() -> None:
+    """From here on somebody reads along."""
+    witness.install()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was read of how many secrets, and how often one was seen."""
+    seen = f"{WITNESS.answers} answers, {WITNESS.lines} log lines, {WITNESS.secrets} secrets, {WITNESS.seen} hits"
+    terminalreporter.write_line(f"witness: {seen}")
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test in which an answer or a log has a secret of a volume fails."""
+    directory = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    assert WITNESS.check(directory) == []
 
 
 @pytest.fixture(autouse=True)

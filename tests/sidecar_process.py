@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from witness import WITNESS
+
 SERVE = [sys.executable, "-W", "error", "-m", "exposer", "serve"]
 SOON = 30  # seconds; far more than anything here takes, far less than the drain that it must not wait for
 
@@ -22,8 +24,9 @@ class Sidecar:
         assert process.stderr is not None
         for line in process.stderr:
             self.lines.append(line)
-            if found := re.search(r"listening on http://([\d.]+):(\d+)", line):
-                self.address = found[1], int(found[2])
+            WITNESS.tell(line)
+            if found := re.search(r"listening on (https?://([\d.]+):(\d+))", line):
+                self.url, self.address = found[1], (found[2], int(found[3]))
                 return
         raise AssertionError(f"it never listened: {self.lines}")
 
@@ -92,6 +95,8 @@ def running(
             yield Sidecar(process)
         finally:
             process.kill()
+            if process.stderr and not process.stderr.closed:
+                WITNESS.tell(process.stderr.read())
 
 
 def failing(*arguments: str, **environment: str) -> tuple[int, list[str]]:

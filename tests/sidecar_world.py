@@ -12,19 +12,20 @@ from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
+from witness import WITNESS
 
 from exposer.identity import ed25519_public, node_id, node_public_key
 from exposer.server.app import create_app
 from exposer.server.serve import make_server
 from exposer.server.settings import ServerSettings
-from exposer.server.sidecar import Sidecar
+from exposer.server.sidecar import PATHS, Sidecar
 from exposer.volume import open_volume
 
 GENESIS = b'{\n  "chain_id": "test-1",\n  "genesis_time": "2024-01-01T00:00:00Z",\n  "app_state": {"n": 1.0e3}\n}\n'
 LARGE = GENESIS.replace(b"1.0e3", b'"' + b"0123456789abcdef" * (1 << 20) + b'"')
 """16 MiB: more than the buffers of a connection hold."""
 FILES = ("genesis.json", "node_id.json", "node_key.json", "priv_validator_key.json")
-ENDPOINTS = ("/node_id", "/genesis", "/keys", "/pub_key", "/status", "/livez", "/readyz", "/openapi.json")
+ENDPOINTS = tuple(path for path in PATHS if "{" not in path)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Keys:
     """A node's two keys, derived from a name so that every run has the same."""
 
     name: str
+
+    def __post_init__(self) -> None:
+        for role in ("node", "validator"):
+            WITNESS.learn(self.seed(role), f"the {role} key of {self.name}")
 
     def seed(self, role: str) -> bytes:
         """32 private bytes."""

@@ -91,6 +91,7 @@ def of_exposer(pod: str, steps: Sequence[str], site: Site) -> dict[str, str]:
     """What the pod's sidecar is told."""
     ports = site.ports(pod)
     return {
+        "HOSTNAME": pod,
         "EXPOSER_HOME": site.home(pod),
         "EXPOSER_HOST": site.bind_host,
         "EXPOSER_HTTP_PORT": str(ports.exposer),

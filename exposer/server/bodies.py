@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from exposer.server.file import State
+
 
 class TypedKey(BaseModel):
     """A public key as CometBFT writes it: the type's name, and the key in base64."""
@@ -45,3 +47,18 @@ class Genesis(BaseModel):
 
     chain_id: str
     genesis_time: str
+
+
+class Artifact(BaseModel):
+    """One entry of the index; size (bytes) and SHA-256 (hex) are those of what is served, null while nothing is."""
+
+    name: str
+    size: int | None
+    sha256: str | None = Field(pattern="^[0-9a-f]{64}$")
+    state: State
+
+
+class Artifacts(BaseModel):
+    """The index of the artifacts, in the order of the settings."""
+
+    artifacts: list[Artifact]

@@ -1,4 +1,4 @@
-"""What a request for a file asks for: preconditions (RFC 9110 section 13) and one byte range (section 14)."""
+"""What a request for a file asks for: preconditions (RFC 9110 section 13) and byte ranges (section 14)."""
 
 import re
 import sys
@@ -9,7 +9,10 @@ from email.utils import formatdate, parsedate_to_datetime
 from enum import Enum
 
 _ENTITY_TAG = re.compile(r'(W/)?("[^"]*")')
-_RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE)
+_RANGES = re.compile(r"bytes=(.*)", re.IGNORECASE)
+_RANGE = re.compile(r"([0-9]*)-([0-9]*)")
+_MOST = 16  # ranges; who asks for more gets the whole file (14.2 names such requests as attacks)
+_GAP = 256  # bytes; two parts that are nearer cost more than one that spans both
 _LONGEST = 18  # digits; what is longer lies beyond the end of any file
 
 
@@ -33,17 +36,27 @@ class Representation:
 
     @property
     def last_modified(self) -> str:
-        """The HTTP date; a clock that was set back must not put it into the future (RFC 9110, 8.8.2.1)."""
-        return formatdate(min(self.modified, time.time()), usegmt=True)
+        """The HTTP date, never later than the answer's (RFC 9110, 8.8.2.1), which is renewed each second."""
+        return formatdate(min(self.modified, time.time() - 1), usegmt=True)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Bytes of a file, from ``start`` up to but not including ``stop``."""
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome and, for a part, its first byte and the one behind its last."""
+    """The outcome and which bytes to send: one span, or for a ``multipart/byteranges`` several in their order."""
 
     outcome: Outcome
-    start: int = 0
-    stop: int = 0
+    spans: tuple[Span, ...] = ()
 
 
 def decide(method: str, headers: Mapping[str, str], file: Representation) -> Decision:
@@ -54,8 +67,8 @@ def decide(method: str, headers: Mapping[str, str], file: Representation) -> Dec
         return Decision(Outcome.NOT_MODIFIED)
     text = headers.get("range")
     if method != "GET" or text is None or not _range_applies(headers.get("if-range"), file):
-        return Decision(Outcome.WHOLE, 0, file.size)
-    return _range(text, file.size)
+        return _whole(file.size)
+    return _ranges(text, file.size)
 
 
 def _must_not(headers: Mapping[str, str], file: Representation) -> bool:
@@ -81,21 +94,46 @@ def _range_applies(condition: str | None, file: Representation) -> bool:
     return _date(condition) == file.modified and int(time.time()) > file.modified
 
 
-def _range(text: str, size: int) -> Decision:
-    """One range; several, another unit or nonsense are answered with the whole file, which is always right."""
+def _whole(size: int) -> Decision:
+    return Decision(Outcome.WHOLE, (Span(0, size),))
+
+
+def _ranges(text: str, size: int) -> Decision:
+    """Another unit, nonsense, and more than a client can need are answered with the whole file: always right."""
+    match = _RANGES.fullmatch(text)
+    parts = [part.strip(" \t") for part in match[1].split(",")] if match else []
+    spans = [_span(part, size) for part in parts if part]
+    if not spans or None in spans or len(spans) > _MOST:
+        return _whole(size)
+    wanted = _joined([span for span in spans if span and len(span)])
+    if not wanted:
+        return Decision(Outcome.RANGE_NOT_SATISFIABLE)
+    return Decision(Outcome.PART, wanted)
+
+
+def _span(text: str, size: int) -> Span | None:
+    """One range, empty where it lies behind the end; None where it is not valid (14.1.1)."""
     match = _RANGE.fullmatch(text)
     if match is None or match.groups() == ("", ""):
-        return Decision(Outcome.WHOLE, 0, size)
+        return None
     first, last = match.groups()
     if not first:
-        start, stop = max(size - _number(last), 0), size
-    else:
-        start, stop = _number(first), min(_number(last) + 1, size) if last else size
-        if last and _number(last) < start:
-            return Decision(Outcome.WHOLE, 0, size)  # not a valid range (14.1.1), so not one to satisfy
-    if start >= size:
-        return Decision(Outcome.RANGE_NOT_SATISFIABLE)
-    return Decision(Outcome.PART, start, stop)
+        return Span(max(size - _number(last), 0), size)
+    if last and _number(last) < _number(first):
+        return None
+    start = min(_number(first), size)
+    return Span(start, max(min(_number(last) + 1, size), start) if last else size)
+
+
+def _joined(spans: list[Span]) -> tuple[Span, ...]:
+    """The spans in ascending order; those that overlap or nearly touch are one (15.3.7.2 allows it)."""
+    result: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        if result and span.start <= result[-1].stop + _GAP:
+            result[-1] = Span(result[-1].start, max(span.stop, result[-1].stop))
+        else:
+            result.append(span)
+    return tuple(result)
 
 
 def _number(digits: str) -> int:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from exposer.progress import Progress, read_progress
 from exposer.records import STATE_DIR
+from exposer.server.ledger import LAST_STEP
 
 WAITING = "waiting"
 READY = "ready"
@@ -20,11 +21,14 @@ READY = "ready"
 _DIRECTORIES = re.compile(r"(?<![\w/.~-])/(?:[^\s/:]+/)*(?=[^\s/:])")
 
 
+StepState = Literal["waiting", "running", "done", "failed"]
+
+
 class Step(BaseModel):
     """One init step of the pod."""
 
     name: str
-    state: Literal["waiting", "running", "done", "failed"]
+    state: StepState
     started: str | None = Field(default=None, description="RFC 3339, UTC")
     seconds: float | None = Field(default=None, description="how long it took, or has taken so far")
     exit_code: int | None = None
@@ -39,11 +43,23 @@ class Position(BaseModel):
     count: int
 
 
+class Bootstrap(BaseModel):
+    """The way from the start of the first step to the pod's being ready."""
+
+    started: str = Field(description="RFC 3339, UTC")
+    seconds: float = Field(description="how long it took, or has taken so far")
+
+
 @dataclass(frozen=True)
 class Phase:
-    """The pod's steps in their order, and the one that decides what the pod is called."""
+    """The pod's steps in their order, and the one that decides what the pod is called.
+
+    ``began`` and ``ended``: when the first step started and the last one ended, in seconds since the epoch.
+    """
 
     steps: tuple[Step, ...]
+    began: float | None = None
+    ended: float | None = None
 
     @property
     def current(self) -> Step | None:
@@ -72,24 +88,54 @@ class Phase:
         number = self.steps.index(self.current) + 1 if self.current else done
         return Position(name=self.current.name if self.current else None, number=number, count=len(self.steps))
 
+    def bootstrap(self, *, ready: bool) -> Bootstrap | None:
+        """The steps as a whole; the clock stops when the pod is ready."""
+        if self.began is None:
+            return None
+        until = self.ended if ready and self.ended is not None else time.time()
+        return Bootstrap(started=rfc3339(self.began), seconds=_seconds(self.began, until))
+
 
 def read_phase(root: Path | None, names: Sequence[str]) -> Phase:
     """The phase of the volume at ``root``; ``names`` are the pod's steps in order, as far as they are known."""
-    runs = read_progress(root) if root else {}
-    recorded = {path.stem for path in (root / STATE_DIR / "steps").glob("*.json")} if root else set()
+    try:
+        runs = read_progress(root) if root else {}
+        recorded = {path.stem for path in (root / STATE_DIR / "steps").glob("*.json")} if root else set()
+    except OSError:  # the verdicts on the artifacts tell that the volume cannot be read
+        runs, recorded = {}, set()
     order = dict.fromkeys([*names, *runs, *sorted(recorded)])
-    return Phase(tuple(_step(name, runs.get(name), recorded=name in recorded) for name in order))
+    steps = tuple(_step(name, runs.get(name), recorded=name in recorded) for name in order)
+    return Phase(steps, min((run.started for run in runs.values()), default=None), _ended(runs))
+
+
+def rfc3339(seconds: float) -> str:
+    """A moment, given in seconds since the epoch, as RFC 3339 writes it in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _ended(runs: Mapping[str, Progress]) -> float | None:
+    """When the last step ended; what runs after init-config (create-validator, say) is not part of the init."""
+    last = runs.get(LAST_STEP)
+    return last.ended if last else max((run.ended for run in runs.values() if run.ended is not None), default=None)
 
 
 def _step(name: str, run: Progress | None, *, recorded: bool) -> Step:
     if run is None:
-        return Step(name=name, state="done" if recorded else "waiting")
-    ended = time.time() if run.ended is None else run.ended
+        return Step(name=_text(name), state="done" if recorded else "waiting")
     return Step(
-        name=name,
+        name=_text(name),
         state=run.state,
-        started=datetime.fromtimestamp(run.started, UTC).isoformat(timespec="milliseconds"),
-        seconds=round(max(ended - run.started, 0), 3),
+        started=rfc3339(run.started),
+        seconds=_seconds(run.started, time.time() if run.ended is None else run.ended),
         exit_code=run.exit_code,
-        reason=_DIRECTORIES.sub("", run.reason),
+        reason=_DIRECTORIES.sub("", _text(run.reason)),
     )
+
+
+def _seconds(began: float, ended: float) -> float:
+    return round(max(ended - began, 0), 3)
+
+
+def _text(text: str) -> str:
+    """Text that can be written as UTF-8: JSON and file names can hold halves of characters."""
+    return text.encode(errors="replace").decode()

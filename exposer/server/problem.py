@@ -23,12 +23,18 @@ class Code(Enum):
     """The stable codes, each with its status."""
 
     BAD_REQUEST = "bad-request", 400
+    UNAUTHORIZED = "unauthorized", 401
+    FORBIDDEN = "forbidden", 403
     NOT_FOUND = "not-found", 404
     NOT_CONFIGURED = "not-configured", 404
     METHOD_NOT_ALLOWED = "method-not-allowed", 405
+    REQUEST_TIMEOUT = "request-timeout", 408
     PRECONDITION_FAILED = "precondition-failed", 412
+    URI_TOO_LONG = "uri-too-long", 414
     RANGE_NOT_SATISFIABLE = "range-not-satisfiable", 416
+    HEADERS_TOO_LARGE = "headers-too-large", 431
     FAULT = "fault", 500
+    BUSY = "busy", 503
     NOT_READY = "not-ready", 503
     INCOMPLETE = "incomplete", 503
     MISMATCH = "mismatch", 503

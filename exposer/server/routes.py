@@ -1,7 +1,8 @@
-"""The chain's endpoints. Each answers GET and HEAD, and every error is a problem (`exposer.server.problem`)."""
+"""What a pod offers, and its probes. Each answers GET and HEAD, every error is a problem (`exposer.server.problem`)."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request
@@ -10,21 +11,26 @@ from starlette.responses import JSONResponse, Response
 
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError
-from exposer.server.bodies import Genesis, Keys, NodeId, Probe, PubKey
-from exposer.server.problem import MEDIA_TYPE, Code, ProblemDetails, ProblemError
-from exposer.server.sending import answer
-from exposer.server.sidecar import Sidecar, Status
+from exposer.server.artifact import PREFIX
+from exposer.server.bodies import Artifact, Artifacts, Genesis, Keys, NodeId, Probe, PubKey
+from exposer.server.file import State
+from exposer.server.problem import Code, ProblemError
+from exposer.server.sending import Resource, answer
+from exposer.server.sidecar import Sidecar
+from exposer.server.status import Status
 from exposer.server.view import Verdict
 from exposer.server.watch import Awaited
 
 LONGEST_WAIT = 60.0
 """Seconds that ``?wait=`` is cut to."""
 _TRIES = 5
-_PROBLEM = {"content": {MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema()}}}
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    404: {"description": "not configured", **_PROBLEM},
-    503: {"description": "not ready, incomplete or mismatch", **_PROBLEM},
-}
+_PATIENCE = 2.0  # seconds that the index waits for the check of a large file
+_BYTES = "application/octet-stream"
+_BINARY = {"type": "string", "format": "binary"}
+GENESIS = Resource("genesis", "application/json")
+Errors = dict[int | str, dict[str, Any]]
+_NOT_READY: Errors = {503: {"description": "not ready, incomplete or mismatch"}}
+_ERRORS: Errors = {404: {"description": "not configured"}, **_NOT_READY}
 
 router = APIRouter()
 Handler = TypeVar("Handler", bound=Callable[..., Coroutine[Any, Any, Response]])
@@ -32,14 +38,14 @@ Wait = Annotated[
     str | None,
     Query(description="hold the request until it is ready or this time is up: `30s`, `500ms`; at most 60 s"),
 ]
-T = TypeVar("T")
 
 
-def _route(path: str, body: type[BaseModel], errors: dict[int | str, dict[str, Any]]) -> Callable[[Handler], Handler]:
-    """Put a handler at ``path`` for GET, and for HEAD, which needs no description of its own."""
+def _route(path: str, body: type[BaseModel] | None, errors: Errors) -> Callable[[Handler], Handler]:
+    """Put a handler at ``path`` for GET and HEAD; no ``body``: bytes. `exposer.server.description` adds the rest."""
 
     def add(handler: Handler) -> Handler:
-        router.add_api_route(path, handler, methods=["GET"], responses={200: {"model": body}, **errors})
+        success: dict[str, Any] = {"model": body} if body else {"content": {_BYTES: {"schema": _BINARY}}}
+        router.add_api_route(path, handler, methods=["GET"], responses={200: success, **errors})
         router.add_api_route(path, handler, methods=["HEAD"], include_in_schema=False)
         return handler
 
@@ -55,13 +61,30 @@ async def node_id(request: Request, wait: Wait = None) -> Response:
 @_route("/genesis", Genesis, _ERRORS)
 async def genesis(request: Request, wait: Wait = None) -> Response:
     """The genesis file's own bytes, with a digest, validators and one byte range (RFC 9110, RFC 9530)."""
-    sidecar = _sidecar(request)
-    for _ in range(_TRIES):
-        verdict = await _ready(request, "genesis", wait)
-        response = await answer(request, verdict, sidecar.downloads)
-        if response:
-            return response
-    raise ProblemError(Code.NOT_READY, "genesis is being replaced again and again")
+    return await _file(request, GENESIS, wait)
+
+
+@_route("/artifacts", Artifacts, {})
+async def artifacts(request: Request) -> Response:
+    """Which artifacts there are, and what is known of each, in the order of the settings."""
+    watch = _sidecar(request).watch
+    names = [name for name in _sidecar(request).view.names if name.startswith(PREFIX)]
+    verdicts = await asyncio.gather(*(watch.within(name, _PATIENCE) for name in names))
+    index = [
+        Artifact(name=name.removeprefix(PREFIX), size=found.size, sha256=found.sha256, state=found.state)
+        for name, found in zip(names, verdicts, strict=True)
+    ]
+    body = Artifacts(artifacts=index).model_dump_json()
+    return Response(body, headers={"cache-control": "no-store"}, media_type="application/json")
+
+
+@_route("/artifacts/{name}", None, _ERRORS)
+async def artifact(request: Request, name: str, wait: Wait = None) -> Response:
+    """An artifact's bytes, with a digest, validators and byte ranges (RFC 9110, RFC 9530)."""
+    full_name = PREFIX + name
+    if full_name not in _sidecar(request).view.names:
+        raise ProblemError(Code.NOT_CONFIGURED, "this sidecar is not configured to serve an artifact of that name")
+    return await _file(request, Resource(full_name, _BYTES), wait)
 
 
 @_route("/keys", Keys, _ERRORS)
@@ -89,7 +112,7 @@ async def livez(_: Request) -> Response:
     return JSONResponse({"status": "alive"})
 
 
-@_route("/readyz", Probe, {503: _ERRORS[503]})
+@_route("/readyz", Probe, _NOT_READY)
 async def readyz(request: Request, wait: Wait = None) -> Response:
     """Node id and genesis can both be fetched."""
     await _ready(request, "ready", wait)
@@ -105,6 +128,17 @@ def _json(verdict: Verdict) -> Response:
     return Response(verdict.body, headers={"cache-control": "no-cache"}, media_type="application/json")
 
 
+async def _file(request: Request, resource: Resource, wait: str | None) -> Response:
+    sidecar = _sidecar(request)
+    for _ in range(_TRIES):
+        verdict = await _ready(request, resource.name, wait)
+        response = await answer(request, verdict, sidecar.fetches, resource, sidecar.variants)
+        if response:
+            return response
+    changing = Verdict(State.NOT_READY, "it is being replaced again and again")
+    raise await sidecar.problem(resource.name, changing)
+
+
 async def _ready(request: Request, name: Awaited, wait: str | None) -> Verdict:
     sidecar = _sidecar(request)
     if wait is None:
@@ -113,21 +147,21 @@ async def _ready(request: Request, name: Awaited, wait: str | None) -> Verdict:
         seconds = min(parse_duration(wait), LONGEST_WAIT)
     except BadInputError as error:
         raise ProblemError(Code.BAD_REQUEST, "wait is not a duration; write for example 500ms or 30s") from error
-    return await _while_connected(request, sidecar.ready(name, seconds))
+    if (verdict := sidecar.watch.current(name)) and verdict.ready:
+        return verdict
+    async with _departure(request) as gone:
+        return await sidecar.ready(name, seconds, gone)
 
 
-async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The result of ``work``, which is ended when the client leaves: nobody waits for a client that is gone."""
-    tasks = asyncio.ensure_future(work), asyncio.ensure_future(_disconnect(request))
+@asynccontextmanager
+async def _departure(request: Request) -> AsyncIterator[asyncio.Future[None]]:
+    """Done once the client leaves: nobody waits for a client that is gone."""
+    gone = asyncio.create_task(_disconnect(request))
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if tasks[0].done():
-            return tasks[0].result()
-        raise ProblemError(Code.NOT_READY, "the client left")  # read by nobody
+        yield gone
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        gone.cancel()
+        await asyncio.wait({gone})
 
 
 async def _disconnect(request: Request) -> None:

@@ -1,9 +1,11 @@
 """``exposer serve``: the sidecar as a process, from binding its port to ending by the signal that it got."""
 
 import asyncio
+import functools
 import logging
 import math
 import os
+import resource
 import signal
 import socket
 from collections.abc import Sequence
@@ -13,14 +15,25 @@ from typing import NoReturn
 import uvicorn
 
 from exposer import log
+from exposer.duration import parse_duration
 from exposer.errors import BadInputError, ExposerError
 from exposer.server.app import create_app
+from exposer.server.protocol import Limits, protocol
 from exposer.server.settings import ServerSettings, strange_names
+from exposer.server.shortcut import Shortcut
 from exposer.server.sidecar import Sidecar
+from exposer.server.tls import server_context
 from exposer.settings import read_settings
 
 logger = logging.getLogger(__name__)
 _BACKLOG = 2048  # a thousand gates may knock at the same moment
+_OTHER_DESCRIPTORS = 64  # the loop's, the log's, the volume's
+_HEADERS = [
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,21 +75,26 @@ def listen(settings: ServerSettings) -> socket.socket:
 
 def run(settings: ServerSettings, listener: socket.socket) -> int:
     """Serve on ``listener`` until a signal comes; returns only where the signal could not end the process."""
-    server = make_server(settings)
-    try:
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        _end_by(signal.SIGINT)
+    with listener:
+        server = make_server(settings)
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            _end_by(signal.SIGINT)
     return 128 + server.ended_by
 
 
 def make_server(settings: ServerSettings) -> "Server":
     """The application in its HTTP server, not yet started."""
     app = create_app(settings)
+    sidecar: Sidecar = app.state.sidecar
+    # A request that has to be checked first goes the long way.
+    shortcut = None if settings.token_file or settings.tls_client_ca_file else Shortcut(sidecar.watch, sidecar.traffic)
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http="httptools",
+        http=protocol(_limits(settings), shortcut),
+        headers=_HEADERS,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -85,30 +103,53 @@ def make_server(settings: ServerSettings) -> "Server":
         server_header=False,
         proxy_headers=False,
         backlog=_BACKLOG,
+        timeout_keep_alive=math.ceil(parse_duration(settings.idle_timeout)),
         timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
     )
-    logging.getLogger("uvicorn.error").addFilter(_is_not_cancellation)
-    return Server(config, app.state.sidecar)
+    logging.getLogger("uvicorn.error").addFilter(_is_fault)
+    if context := server_context(settings):
+        config.ssl_context_factory = lambda *_: context
+    return Server(config, sidecar, parse_duration(settings.request_timeout))
+
+
+def _limits(settings: ServerSettings) -> Limits:
+    """The limits of connections; a download takes two descriptors more, and there must be enough of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    most = settings.max_connections
+    if hard != resource.RLIM_INFINITY and most > (possible := max((hard - _OTHER_DESCRIPTORS) // 3, 1)):
+        logger.warning("at most %d connections, because the limit of open files is %d", possible, hard)
+        most = possible
+    return Limits(most, parse_duration(settings.request_timeout), parse_duration(settings.stall_timeout))
 
 
 class Server(uvicorn.Server):
     """uvicorn's server, which lets the waiters go first, and ends at once at a second signal."""
 
-    def __init__(self, config: uvicorn.Config, sidecar: Sidecar) -> None:
+    def __init__(self, config: uvicorn.Config, sidecar: Sidecar, handshake_limit: float) -> None:
+        """``handshake_limit``: seconds for a TLS handshake."""
         super().__init__(config)
+        self._handshake_limit = handshake_limit
         self.ended_by = 0
         self._sidecar = sidecar
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell the address: the port is only known now where a free one was asked for."""
+        if self.config.ssl:
+            # uvicorn passes no limit on, and asyncio's own is 60 s.
+            loop = asyncio.get_running_loop()
+            create = functools.partial(loop.create_server, ssl_handshake_timeout=self._handshake_limit)
+            setattr(loop, "create_server", create)  # noqa: B010 - of this one loop, which mypy takes for the class's
         await super().startup(sockets)
+        scheme = "https" if self.config.ssl else "http"
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]
-            logger.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+            logger.info("listening on %s://%s:%d", scheme, f"[{host}]" if ":" in host else host, port)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Send the waiters away, then let downloads finish."""
-        if downloads := len(self._sidecar.downloads):
+        if downloads := len(self._sidecar.fetches):
             logger.info("stopping; %d downloads have %s s to finish", downloads, self.config.timeout_graceful_shutdown)
         self._sidecar.watch.release()
         await super().shutdown(sockets)
@@ -145,6 +186,7 @@ def _end_by(signum: int) -> NoReturn:
     os._exit(128 + signum)
 
 
-def _is_not_cancellation(record: logging.LogRecord) -> bool:
-    """A download that outlived the drain is cancelled by uvicorn, which then logs it like a fault of ours."""
-    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+def _is_fault(record: logging.LogRecord) -> bool:
+    """Not so where a download is cut, which says by itself why, or outlives the drain and is cancelled by uvicorn."""
+    cancelled = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cancelled and record.msg != "ASGI callable returned without completing response."

@@ -5,14 +5,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from exposer.credentials import VARIABLES
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError
 from exposer.log import LogFormat
+from exposer.server.artifact import parse_artifacts
 from exposer.settings import Settings, unknown_names
 
 # What Kubernetes sets in every pod of a namespace that has a Service named "exposer" (enableServiceLinks):
@@ -53,14 +55,46 @@ class ServerSettings(Settings):
         default=None, ge=0, description="a bound TCP socket inherited from the parent, instead of host and port"
     )
     status_url: str = Field(default="", description="the node's RPC; `/status` reports its height")
+    pod: str = Field(default="", validation_alias="HOSTNAME", description="the pod's name, which `/status` tells")
     steps: str = Field(default="", description="this pod's init steps in their order, separated by commas")
+    cache_dir: Path | None = Field(
+        default=None,
+        description="a writable directory for gzip and zstd variants of large files; none are made without",
+    )
+    cache_limit: int = Field(default=2048, ge=1, description="MiB that the variants may take together")
+    tls_cert_file: Path | None = Field(
+        default=None, description="certificate chain (PEM): serve HTTPS; read again when it changes"
+    )
+    tls_key_file: Path | None = Field(default=None, description="its private key (PEM)")
+    tls_client_ca_file: Path | None = Field(
+        default=None, description="CA (PEM) of the client certificates without which nothing but a probe is answered"
+    )
+    token_file: Path | None = Field(
+        default=None,
+        description="the bearer token without which nothing but a probe is answered; read again when it changes",
+    )
+    # Behind the private files, none of which may be among these.
+    artifacts: str = Field(
+        default="",
+        description="further files for `/artifacts/NAME`: `NAME=PATH`, separated by commas; relative to the home",
+    )
+    max_connections: int = Field(default=4096, ge=1, description="connections at the same time; more get a 503")
+    request_timeout: str = Field(default="10s", description="how long a client may take to send a request")
+    idle_timeout: str = Field(default="65s", description="how long a connection may stay open between requests")
+    stall_timeout: str = Field(default="60s", description="how long a download may stand still before it is cut")
     drain: str = Field(default="25s", description="how long downloads may go on after SIGTERM, up to whole seconds")
     log_format: LogFormat = Field(default="text", description="`text` or `json`")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="`debug`, `info`, `warning` or `error`"
     )
 
-    @field_validator("drain")
+    @field_validator("artifacts")
+    @classmethod
+    def _are_artifacts(cls, value: str, info: ValidationInfo) -> str:
+        parse_artifacts(value, info.data.get("home"), _secrets(info.data))
+        return value
+
+    @field_validator("drain", "request_timeout", "idle_timeout", "stall_timeout")
     @classmethod
     def _is_duration(cls, value: str) -> str:
         try:
@@ -80,6 +114,16 @@ class ServerSettings(Settings):
         return tuple(name for name in map(str.strip, self.steps.split(",")) if name)
 
     @property
+    def artifact_files(self) -> dict[str, Path]:
+        """`artifacts` by name, in their order, with whole paths."""
+        return parse_artifacts(self.artifacts, self.home, self.secret_files)
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files that hold a secret, none of which is ever served as it is."""
+        return _secrets(self.__dict__)
+
+    @property
     def files(self) -> ChainFiles:
         """The files to serve; without a home, the volume's root is the parent of the genesis file's ``config/``."""
         config = self.home / "config" if self.home else None
@@ -95,6 +139,15 @@ class ServerSettings(Settings):
         )
 
 
+def _secrets(values: Mapping[str, Any]) -> tuple[Path, ...]:
+    """The private files that these settings name; what was wrong in the settings is missing in them."""
+    home = values.get("home")
+    chain = [home / "config/node_key.json", home / "config/priv_validator_key.json"] if home else []
+    names = ("node_key_file", "priv_val_file", "tls_key_file", "token_file")
+    return (*chain, *filter(None, map(values.get, names)))
+
+
 def strange_names(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """``EXPOSER_*`` variables that set nothing here and that Kubernetes did not make."""
-    return [name for name in unknown_names(ServerSettings, environment) if not _SERVICE_LINK.fullmatch(name)]
+    """``EXPOSER_*`` variables that set nothing here, nor in a step beside it, and that Kubernetes did not make."""
+    others = unknown_names(ServerSettings, environment)
+    return [name for name in others if name not in VARIABLES.values() and not _SERVICE_LINK.fullmatch(name)]

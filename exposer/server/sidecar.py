@@ -1,64 +1,66 @@
 """What one application holds: the volume, those who wait for it, the downloads under way, and the node."""
 
 import asyncio
-from typing import Literal
+import time
+from itertools import islice
 
-from pydantic import BaseModel, Field
-
-from exposer.server.changes import Polling
+from exposer import __version__
+from exposer.server.changes import VolumeChanges
+from exposer.server.fetches import Fetches
 from exposer.server.file import State
-from exposer.server.node import Node, NodeStatus
-from exposer.server.phase import READY, Phase, Position, Step, read_phase
+from exposer.server.node import Node
+from exposer.server.phase import READY, Phase, read_phase, rfc3339
 from exposer.server.problem import Code, ProblemError
-from exposer.server.sending import Downloads
 from exposer.server.settings import ServerSettings
+from exposer.server.status import ArtifactStatus, FetchStatus, Status
+from exposer.server.traffic import Traffic
+from exposer.server.variants import Variants
 from exposer.server.view import Verdict, View
 from exposer.server.watch import Awaited, Watch
 
-_PATIENCE = 2.0  # seconds that /status waits for the check of a large file
-
-
-class ArtifactStatus(BaseModel):
-    """What one artifact is; size in bytes and SHA-256 in hex are those of the bytes that are served."""
-
-    name: Literal["node_id", "genesis", "keys"]
-    state: State
-    size: int | None
-    sha256: str | None
-
-
-class Status(BaseModel):
-    """Everything that is known about the pod."""
-
-    phase: str = Field(description="the step that runs or failed, else `waiting` or `ready`")
-    ready: bool
-    reason: str | None = Field(description="why it is not ready")
-    step: Position
-    steps: tuple[Step, ...]
-    artifacts: list[ArtifactStatus]
-    waiters: int
-    downloads: int
-    node: NodeStatus | None
+PATHS = (
+    "/",
+    "/node_id",
+    "/genesis",
+    "/keys",
+    "/pub_key",
+    "/artifacts",
+    "/artifacts/{name}",
+    "/status",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+)
+"""Every endpoint."""
+_PATIENCE = 2.0  # seconds that /status waits for the check of a large file, then for a volume that does not answer
+_SHOWN = 100  # downloads in /status
 
 
 class Sidecar:
     """The state behind the routes."""
 
     def __init__(self, settings: ServerSettings) -> None:
-        self.view = View(settings.files)
-        self.watch = Watch(self.view, Polling(self.view.paths))
+        self.view = View(settings.files, settings.artifact_files, settings.secret_files)
+        self.watch = Watch(self.view, VolumeChanges(self.view.paths))
         self.node = Node(settings.status_url)
-        self.downloads = Downloads()
+        self.fetches = Fetches()
+        self.variants = Variants(settings.cache_dir, settings.cache_limit)
+        self.traffic = Traffic(PATHS)
+        self._pod = settings.pod
         self._root = settings.files.root
         self._steps = settings.step_names
+        self._started = time.time()
+        self._last_phase = read_phase(None, self._steps)
+        self._reading: asyncio.Task[Phase] | None = None
 
-    async def ready(self, name: Awaited, wait: float | None) -> Verdict:
-        """The verdict on what is ready, after up to ``wait`` seconds.
+    async def ready(self, name: Awaited, wait: float | None, gone: asyncio.Future[None] | None = None) -> Verdict:
+        """The verdict on what is ready, after up to ``wait`` seconds, or once who waits is ``gone``.
 
         Raises:
             ProblemError: it is not ready.
         """
-        verdict = await (self.watch.look(name) if wait is None else self.watch.until_ready(name, wait))
+        verdict = await (self.watch.look(name) if wait is None else self.watch.until_ready(name, wait, gone))
         if verdict.ready:
             return verdict
         raise await self.problem(name, verdict)
@@ -73,31 +75,50 @@ class Sidecar:
         return ProblemError(code, what, phase=phase.name, reason=phase.failure or verdict.reason)
 
     async def status(self) -> Status:
-        """The pod's status now."""
-        ready, node_id, genesis, keys = [
-            await self.watch.within(name, _PATIENCE) for name in ("ready", "node_id", "genesis", "keys")
-        ]
+        """The pod's status now; a volume or a node that does not answer holds it up for four seconds at most."""
+        names = self.view.names
+        asked = asyncio.gather(*(self.watch.within(name, _PATIENCE) for name in ("ready", *names)))
+        (ready, *verdicts), node = await asyncio.gather(asked, self.node.status())
         phase = await self._phase()
         return Status(
+            pod=self._pod or None,
+            version=__version__,
+            started=rfc3339(self._started),
             phase=READY if ready.ready else phase.name,
             ready=ready.ready,
             reason=None if ready.ready else phase.failure or ready.reason,
             step=phase.position,
             steps=phase.steps,
-            artifacts=[
-                ArtifactStatus(name="node_id", state=node_id.state, size=node_id.size, sha256=node_id.sha256),
-                ArtifactStatus(name="genesis", state=genesis.state, size=genesis.size, sha256=genesis.sha256),
-                ArtifactStatus(name="keys", state=keys.state, size=keys.size, sha256=keys.sha256),
-            ],
+            bootstrap=phase.bootstrap(ready=ready.ready),
+            artifacts=list(map(ArtifactStatus.of, names, verdicts)),
             waiters=self.watch.waiters,
-            downloads=len(self.downloads),
-            node=await self.node.status(),
+            waiting=self.watch.waiting,
+            downloads=len(self.fetches),
+            fetches=list(map(FetchStatus.of, islice(reversed(tuple(self.fetches)), _SHOWN))),
+            node=node,
         )
 
     async def close(self) -> None:
         """Let go of everything."""
+        if self._reading:
+            self._reading.cancel()
+            await asyncio.wait({self._reading})
         await self.watch.close()
         await self.node.close()
+        await self.variants.close()
 
     async def _phase(self) -> Phase:
-        return await asyncio.to_thread(read_phase, self._root, self._steps)
+        """The phase now; where the volume does not answer in time, the one that was read last.
+
+        One reading serves all who ask meanwhile: a volume that hangs must not take every thread there is.
+        """
+        if self._reading is None:
+            self._reading = asyncio.create_task(asyncio.to_thread(read_phase, self._root, self._steps))
+            self._reading.add_done_callback(self._read)
+        await asyncio.wait({self._reading}, timeout=_PATIENCE)
+        return self._last_phase
+
+    def _read(self, reading: asyncio.Task[Phase]) -> None:
+        self._reading = None
+        if not reading.cancelled():
+            self._last_phase = reading.result()

@@ -3,39 +3,49 @@
 On a volume that our steps fill, a document counts when the record of init-config exists and the file is the one
 that the newest record naming it describes. This holds for the keys too: before that record a step may still start
 over with other keys. On a volume that somebody else fills, a document counts when it is complete.
+
+An artifact, which is of no kind that is known here, counts on a volume of ours when a record names it, whatever steps
+that system has; elsewhere when it is a regular file with something in it.
 """
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from exposer.documents import NODE_ID_DOCUMENT_LIMIT, check_genesis, parse_node_id, render_node_id
 from exposer.errors import MismatchError
 from exposer.identity import node_id, node_public_key, validator_public_key
-from exposer.records import Record, record_path
+from exposer.records import STATE_DIR, Record
+from exposer.server.artifact import PREFIX, check_public
+from exposer.server.basis import Basis
 from exposer.server.file import Identity, Sight, State, WatchedFile
 from exposer.server.ledger import LAST_STEP, Ledger
+from exposer.server.mount import is_local
 from exposer.server.settings import ChainFiles
 
 log = logging.getLogger(__name__)
 
-Name = Literal["node_id", "genesis", "keys", "pub_key"]
+Name = str
+"""``node_id``, ``genesis``, ``keys``, ``pub_key``, or ``artifact:`` and the name of one in the settings."""
 Records = tuple[Record, ...] | None
 T = TypeVar("T")
 
 _KEY_FILE_LIMIT = 1 << 16  # bytes; the largest key file that CometBFT writes has less than 1,000
 _TRIES = 5
+_NOBODYS = "no complete step made it"
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Whether an artifact can be served, and if so what: its `body`, or the file at `path` with this `identity`.
 
-    ``size`` (bytes) and ``sha256`` (hex) are those of the bytes that are served.
+    ``size`` (bytes) and ``sha256`` (hex) are those of the bytes that are served. One that is ``lasting`` holds for as
+    long as a stat finds all of its files the same.
     """
 
     state: State
@@ -45,6 +55,7 @@ class Verdict:
     body: bytes | None = None
     path: Path | None = None
     identity: Identity | None = None
+    lasting: bool = True
 
     @property
     def ready(self) -> bool:
@@ -52,40 +63,81 @@ class Verdict:
         return self.state is State.READY
 
 
-class View:
-    """The chain artifacts on one volume."""
+_NOT_CONFIGURED = Verdict(State.NOT_CONFIGURED, "not configured")
 
-    def __init__(self, files: ChainFiles) -> None:
-        self._root = files.root
-        self._ledger = Ledger(files.root)
+
+class View:
+    """The chain artifacts on one volume, and the further ``artifacts``, by name; none of ``secrets`` is ever one."""
+
+    def __init__(
+        self, files: ChainFiles, artifacts: Mapping[str, Path] | None = None, secrets: Sequence[Path] = ()
+    ) -> None:
+        self._root = root = files.root
+        self._ledger = Ledger(root)
         # A committed genesis is known by its digest; only one that nobody vouches for has to be parsed.
-        self._committed_genesis = _file(files.genesis, lambda _: True)
-        self._genesis = _file(files.genesis, check_genesis)
-        self._node_id = _file(files.node_id, _whole(parse_node_id), NODE_ID_DOCUMENT_LIMIT)
-        self._node_key = _file(files.node_key, _whole(node_public_key), _KEY_FILE_LIMIT)
-        self._priv_val = _file(files.priv_val, _whole(validator_public_key), _KEY_FILE_LIMIT)
-        self._judges: dict[Name, Callable[[Records], Verdict]] = {
-            "node_id": self._judge_node_id,
-            "genesis": self._judge_genesis,
-            "keys": self._judge_keys,
-            "pub_key": self._judge_pub_key,
+        self._committed_genesis = _file(files.genesis, root, lambda _: True)
+        self._genesis = _file(files.genesis, root, check_genesis)
+        self._node_id = _file(files.node_id, root, _whole(parse_node_id), NODE_ID_DOCUMENT_LIMIT)
+        self._node_key = _file(files.node_key, root, _whole(node_public_key), _KEY_FILE_LIMIT)
+        self._priv_val = _file(files.priv_val, root, _whole(validator_public_key), _KEY_FILE_LIMIT)
+        self._subjects = {
+            "node_id": _Subject(self._judge_node_id, (files.node_id,), tuple(filter(None, (files.node_key,)))),
+            "genesis": _Subject(self._judge_genesis, (files.genesis,)),
+            "keys": _Subject(self._judge_keys, (files.node_key, files.priv_val)),
+            "pub_key": _Subject(self._judge_pub_key, (files.priv_val,)),
         }
+        for name, path in (artifacts or {}).items():
+            file = WatchedFile(path, partial(check_public, secrets=secrets, root=root), root=root)
+            judge = partial(self._judge_artifact, file)
+            self._subjects[PREFIX + name] = _Subject(judge, (path,), tuple(secrets), is_of_chain=False)
+        self._kept: dict[Name, tuple[Verdict, Basis]] = {}
+        self._local: dict[tuple[str, int | None], bool] = {}
         self._told: dict[Name, tuple[State, str]] = {}
 
     def look(self, name: Name) -> Verdict:
         """The verdict on ``name`` at this moment; a change since the last one is logged."""
+        if name not in self._subjects:
+            return _NOT_CONFIGURED
+        basis = Basis(self._paths_of(name))
         verdict = self._look(name)
+        if verdict.lasting and basis.settled and self._is_local(basis) and basis.holds():
+            self._kept[name] = verdict, basis
+        else:
+            self._kept.pop(name, None)
         if self._told.get(name) != (verdict.state, verdict.reason):
             self._told[name] = verdict.state, verdict.reason
             log.info("%s is %s%s", name, verdict.state, verdict.reason and f": {verdict.reason}")
         return verdict
 
+    def kept(self, name: Name) -> Verdict | None:
+        """The last verdict on ``name``, if whatever it was made from is the same; this alone does not block.
+
+        None on a volume that is not local: there even a stat may wait for a network.
+        """
+        verdict, basis = self._kept.get(name, (None, None))
+        return verdict if basis and basis.holds() else None
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """What `/status` lists, in its order."""
+        return tuple(name for name in self._subjects if name != "pub_key")
+
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Every path whose change can change a verdict; the directory stands for the records in it."""
-        files = (self._genesis, self._node_id, self._node_key, self._priv_val)
-        records = (record_path(self._root, LAST_STEP).parent,) if self._root else ()
-        return (*(file.path for file in files if file), *records)
+        """Every path whose change can change a verdict; a directory stands for what is in it."""
+        return tuple(map(Path, dict.fromkeys(path for name in self._subjects for path in self._paths_of(name))))
+
+    def _paths_of(self, name: Name) -> tuple[str, ...]:
+        subject = self._subjects[name]
+        state = [self._root / STATE_DIR / part for part in ("steps", "stage")] if self._root else []
+        return tuple(str(path) for path in (*subject.files, *subject.others, *state) if path)
+
+    def _is_local(self, basis: Basis) -> bool:
+        """Whether all of it is; a path is asked about once for each device that it was on."""
+        for key in basis.devices:
+            if key not in self._local:
+                self._local[key] = is_local(key[0])
+        return all(self._local[key] for key in basis.devices)
 
     def _look(self, name: Name) -> Verdict:
         """Judge between two equal readings of the records, so that file and record belong together."""
@@ -98,32 +150,36 @@ class View:
             except FileNotFoundError:
                 continue  # a record was taken back while it was read
             except OSError:
-                return Verdict(State.NOT_READY, "the volume cannot be read")
+                return Verdict(State.NOT_READY, "the volume cannot be read", lasting=False)
             except MismatchError:
-                return Verdict(State.MISMATCH, "a step's record is damaged")
-        return Verdict(State.NOT_READY, "the volume is changing")
+                return Verdict(State.MISMATCH, "a step's record is damaged", lasting=False)
+        return Verdict(State.NOT_READY, "the volume is changing", lasting=False)
 
     def _judge(self, name: Name, records: Records) -> Verdict:
-        needed = {
-            "node_id": (self._node_id,),
-            "genesis": (self._genesis,),
-            "keys": (self._node_key, self._priv_val),
-            "pub_key": (self._priv_val,),
-        }
-        if None in needed[name]:
-            return Verdict(State.NOT_CONFIGURED, "not configured")
-        if records is not None and all(record.step != LAST_STEP for record in records):
+        subject = self._subjects[name]
+        if None in subject.files:
+            return _NOT_CONFIGURED
+        if subject.is_of_chain and records is not None and all(record.step != LAST_STEP for record in records):
             return Verdict(State.NOT_READY, f"{LAST_STEP} is not complete")
         try:
-            return self._judges[name](records)
+            return subject.judge(records)
         except _UnreadyError as error:
             return error.verdict
 
     def _judge_genesis(self, records: Records) -> Verdict:
         file: WatchedFile[Any] | None = self._genesis if records is None else self._committed_genesis
-        _, sight = self._take(file, records, must_be_named=records is not None)
-        size = sight.identity and sight.identity.size
-        return Verdict(State.READY, "", size, sight.sha256, path=file.path if file else None, identity=sight.identity)
+        _, sight = self._take(file, records)
+        if file and records is not None and not self._ledger.artifact(file.path, records):
+            return Verdict(State.MISMATCH, _NOBODYS)
+        return _served(file, sight)
+
+    def _judge_artifact(self, file: WatchedFile[bool], records: Records) -> Verdict:
+        if records is not None and self._root and file.path.is_relative_to(self._root):
+            committed = self._ledger.artifact(file.path, records)
+            if not committed:
+                return Verdict(State.NOT_READY, _NOBODYS)
+        _, sight = self._take(file, records)
+        return _served(file, sight)
 
     def _judge_node_id(self, records: Records) -> Verdict:
         found, _ = self._take(self._node_id, records)
@@ -151,41 +207,54 @@ class View:
         key, _ = self._take(self._priv_val, records, "validator key")
         return _body(_render({"type": key.type_url, "key": key.value}))
 
-    def _take(
-        self, file: WatchedFile[T] | None, records: Records, name: str = "", *, must_be_named: bool = False
-    ) -> tuple[T, Sight[T]]:
+    def _take(self, file: WatchedFile[T] | None, records: Records, name: str = "") -> tuple[T, Sight[T]]:
         """What a file holds; raises `_UnreadyError` unless it is complete and, where records name it, committed."""
         if file is None:
-            raise _UnreadyError(State.NOT_CONFIGURED, "not configured")
+            raise _UnreadyError(_NOT_CONFIGURED)
         sight = file.look()
         committed = records and sight.identity and self._ledger.artifact(file.path, records)
         if committed and (committed.size, committed.sha256) != (sight.identity and sight.identity.size, sight.sha256):
-            raise _UnreadyError(State.MISMATCH, _named(name, "not the file that was committed"))
+            raise _UnreadyError(Verdict(State.MISMATCH, _named(name, "not the file that was committed")))
         if sight.value is None:
-            raise _UnreadyError(sight.state, _named(name, sight.reason))
-        if must_be_named and not committed:
-            raise _UnreadyError(State.MISMATCH, _named(name, "no complete step made it"))
+            raise _UnreadyError(Verdict(sight.state, _named(name, sight.reason), lasting=sight.lasting))
         return sight.value, sight
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What there is a verdict on: ``files`` are what it is about (None: not configured), ``others`` matter for it."""
+
+    judge: Callable[[Records], Verdict]
+    files: tuple[Path | None, ...]
+    others: tuple[Path, ...] = ()
+    is_of_chain: bool = True
 
 
 class _UnreadyError(Exception):
     """Ends a judgement."""
 
-    def __init__(self, state: State, reason: str) -> None:
-        super().__init__(reason)
-        self.verdict = Verdict(state, reason)
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
 
 
 def _named(name: str, reason: str) -> str:
     return f"{name}: {reason}" if name else reason
 
 
-def _file(path: Path | None, read: Callable[[BinaryIO], T], limit: int | None = None) -> WatchedFile[T] | None:
-    return WatchedFile(path, read, limit=limit) if path else None
+def _file(
+    path: Path | None, root: Path | None, read: Callable[[BinaryIO], T], limit: int | None = None
+) -> WatchedFile[T] | None:
+    return WatchedFile(path, read, limit=limit, root=root) if path else None
 
 
 def _whole(parse: Callable[[bytes], T]) -> Callable[[BinaryIO], T]:
     return lambda stream: parse(stream.read())
+
+
+def _served(file: WatchedFile[Any] | None, sight: Sight[Any]) -> Verdict:
+    size = sight.identity and sight.identity.size
+    return Verdict(State.READY, "", size, sight.sha256, path=file.path if file else None, identity=sight.identity)
 
 
 def _body(body: bytes) -> Verdict:

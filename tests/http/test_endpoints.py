@@ -91,7 +91,7 @@ async def test_head(tmp_path: Path) -> None:
             got, head = await client.get(path), await client.head(path)
             assert (head.status_code, head.content) == (got.status_code, b""), path
             assert head.headers["content-type"] == got.headers["content-type"]
-            if path != "/status":
+            if path not in {"/status", "/metrics"}:  # these have another body each time
                 assert head.headers["content-length"] == str(len(got.content)), path
 
 
@@ -103,7 +103,9 @@ async def test_head_of_an_error(tmp_path: Path) -> None:
     assert head.headers["retry-after"] == "1"
 
 
-@pytest.mark.parametrize("path", ["/", "/genesis/", "/docs", "/redoc", "/node_id/x", "/%00", "/../etc/passwd", "//"])
+@pytest.mark.parametrize(
+    "path", ["/genesis/", "/docs", "/redoc", "/node_id/x", "/artifacts/x/y", "/%00", "/../etc/passwd"]
+)
 async def test_other_paths(tmp_path: Path, path: str) -> None:
     """Whatever is not an endpoint is 404 `not-found`; FastAPI's own pages are off."""
     fill(tmp_path)

@@ -1,109 +1,183 @@
-"""The hostile volume: every fault of every file, and the one answer of each endpoint that needs the file."""
+"""The hostile volume: every fault of every file, and the one answer of each endpoint."""
 
+import contextlib
 import os
-import socket
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
-from sidecar_world import FILES, KEYS, Keys, assert_no_secret, assert_problem, calling, commit_all, fill
+from sidecar_world import (
+    FILES,
+    LARGE,
+    Keys,
+    assert_no_secret,
+    assert_problem,
+    calling,
+    commit,
+    commit_all,
+    fill,
+    replaced_atomically,
+    serving,
+    until,
+)
+from volume_faults import ARTIFACT, DURING, FAULTS, NEEDED_BY, markdown
 
-NEEDED_BY = {
-    "genesis.json": {"/genesis", "/readyz"},
-    "node_id.json": {"/node_id", "/readyz"},
-    "node_key.json": {"/node_id", "/keys", "/readyz"},
-    "priv_validator_key.json": {"/keys", "/pub_key"},
-}
-CHAIN = {"/node_id", "/genesis", "/keys", "/pub_key", "/readyz"}
+from exposer.server.sidecar import PATHS, Sidecar
 
-
-def _rewrite(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    return lambda path: void(path.write_bytes(change(path.read_bytes())))
-
-
-def _instead(make: Callable[[Path], object]) -> Callable[[Path], None]:
-    def apply(path: Path) -> None:
-        path.unlink()
-        make(path)
-
-    return apply
-
-
-def void(_: object) -> None:
-    """Nothing, whatever was returned."""
+DOCS = Path(__file__).parents[2] / "docs/faults.md"
+ENDPOINTS = tuple(path.replace("{name}", "data") for path in PATHS)
+DATA = b'{"any": "bytes"}\n'
+NOBODY = 65534
 
 
-def _socket(path: Path) -> None:
-    short = f"/proc/self/fd/{os.open(path.parent, os.O_RDONLY)}"  # the path of a socket has at most 107 bytes
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(f"{short}/{path.name}")
-    os.close(int(short.rsplit("/", 1)[1]))
-
-
-# fault -> (what is done to the file, code on a volume of somebody else's, code on a volume of ours)
-FAULTS: dict[str, tuple[Callable[[Path], None], str, str]] = {
-    "missing": (Path.unlink, "not-ready", "not-ready"),
-    "dangling link": (_instead(lambda path: path.symlink_to("nowhere")), "not-ready", "not-ready"),
-    "symlink loop": (_instead(lambda path: path.symlink_to(path.name)), "not-ready", "not-ready"),
-    "directory": (_instead(Path.mkdir), "incomplete", "incomplete"),
-    "FIFO": (_instead(os.mkfifo), "incomplete", "incomplete"),
-    "socket": (_instead(_socket), "incomplete", "incomplete"),
-    "device": (_instead(lambda path: path.symlink_to("/dev/zero")), "incomplete", "incomplete"),
-    "empty": (_rewrite(lambda _: b""), "incomplete", "mismatch"),
-    "torn in the middle": (_rewrite(lambda data: data[: len(data) // 2]), "incomplete", "mismatch"),
-    "torn at the last brace": (_rewrite(lambda data: data.rstrip()[:-1]), "incomplete", "mismatch"),
-    "zeros after a crash": (_rewrite(lambda data: bytes(len(data))), "incomplete", "mismatch"),
-    "an error page": (_rewrite(lambda _: b"<html>502 Bad Gateway</html>"), "incomplete", "mismatch"),
-    "two documents": (_rewrite(lambda data: data + data), "incomplete", "mismatch"),
-    "not UTF-8": (_rewrite(lambda data: data.replace(b'"', b'"\xff\xfe', 1)), "incomplete", "mismatch"),
-    "an array": (_rewrite(lambda data: b"[%s]" % data), "incomplete", "mismatch"),
-    "an empty object": (_rewrite(lambda _: b"{}"), "incomplete", "mismatch"),
-    "null inside": (
-        _rewrite(lambda _: b'{"node_id":null,"chain_id":null,"genesis_time":null,"pub_key":null,"priv_key":null}'),
-        "incomplete",
-        "mismatch",
-    ),
-    "wrong types inside": (
-        _rewrite(lambda _: b'{"node_id":[],"chain_id":{},"genesis_time":1,"pub_key":"x","priv_key":[1]}'),
-        "incomplete",
-        "mismatch",
-    ),
-    "keys of wrong types": (
-        _rewrite(lambda _: b'{"node_id":7,"priv_key":{"type":"x","value":1},"pub_key":{"type":[],"value":"!"}}'),
-        "incomplete",
-        "mismatch",
-    ),
-    "nested without end": (_rewrite(lambda _: b'{"a":' + b"[" * 100_000), "incomplete", "mismatch"),
-    "a number of 5,000 digits": (_rewrite(lambda _: b'{"chain_id":' + b"9" * 5000 + b"}"), "incomplete", "mismatch"),
-    "an exponent beyond all": (_rewrite(lambda _: b'{"chain_id":1e' + b"9" * 30 + b"}"), "incomplete", "mismatch"),
-}
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home that everybody may look into, which is not so below pytest's own directory."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory) / "home"
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("file", FILES)
-async def test_fault(tmp_path: Path, file: str, fault: str) -> None:
+@pytest.mark.parametrize("file", NEEDED_BY)
+async def test_fault(home: Path, file: str, fault: str) -> None:
     """A fault in a file of somebody else's volume: its endpoints answer the fault's code, all others are unmoved."""
-    spoil, code, _ = FAULTS[fault]
-    spoil(fill(tmp_path) / file)
-    await _check(tmp_path, file, code)
+    (fill(home) / ARTIFACT).write_bytes(DATA)
+    await _check(home, file, fault, FAULTS[fault].code(file, ours=False))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("file", FILES)
-async def test_fault_on_a_volume_of_ours(tmp_path: Path, file: str, fault: str) -> None:
+@pytest.mark.parametrize("file", NEEDED_BY)
+async def test_fault_on_a_volume_of_ours(home: Path, file: str, fault: str) -> None:
     """A fault in a committed file: whatever can be read is compared with its record first."""
-    commit_all(tmp_path)
-    spoil, _, code = FAULTS[fault]
-    spoil(tmp_path / "config" / file)
-    await _check(tmp_path, file, code)
+    commit_all(home)
+    commit(home, "init-data", {ARTIFACT: DATA})
+    await _check(home, file, fault, FAULTS[fault].code(file, ours=True))
+
+
+async def _check(home: Path, file: str, fault: str, code: str) -> None:
+    async with calling(home, artifacts=f"data=config/{ARTIFACT}") as (client, sidecar):
+        for path in ENDPOINTS:
+            assert (await client.get(path)).status_code == 200, path
+        FAULTS[fault].spoil(home / "config" / file)
+        with _unprivileged(home) if fault.startswith("no permission") else contextlib.nullcontext():
+            for path in ENDPOINTS:
+                expected = code if path in NEEDED_BY[file] else "200"
+                await _check_answer(client, path, expected, home)
+            await _check_status(client, sidecar, file, code)
+
+
+async def _check_answer(client: httpx.AsyncClient, path: str, code: str, home: Path) -> None:
+    response = await client.get(path)
+    assert_no_secret(response)
+    assert str(home) not in response.text + repr(response.headers)
+    if code == "200":
+        assert response.status_code == 200, (path, response.text)
+    else:
+        assert_problem(response, 503, code)
+    head = await client.head(path)
+    assert head.status_code == response.status_code
+
+
+async def _check_status(client: httpx.AsyncClient, sidecar: Sidecar, file: str, code: str) -> None:
+    """What `/status` and the index say is what the endpoints answer."""
+    status = (await client.get("/status")).json()
+    assert status["ready"] is ("/readyz" not in NEEDED_BY[file])
+    states = {artifact["name"]: artifact["state"] for artifact in status["artifacts"]}
+    state = "ready" if code == "200" else code
+    needing = {f"artifact:{path[11:]}" if path.startswith("/artifacts") else path[1:] for path in NEEDED_BY[file]}
+    assert states == {name: state if name in needing else "ready" for name in sidecar.view.names}
+    (entry,) = (await client.get("/artifacts")).json()["artifacts"]
+    assert entry["state"] == states["artifact:data"]
+
+
+@contextlib.contextmanager
+def _unprivileged(home: Path) -> Iterator[None]:
+    """Without the right of root to read everything; the volume belongs to who looks at it."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for path in (home, *home.rglob("*")):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+async def test_no_permission_on_a_directory(home: Path) -> None:
+    """A directory that must not be entered hides all of its files; the sidecar lives, and sees them when it may."""
+    fill(home)
+    async with calling(home) as (client, _):
+        (home / "config").chmod(0)
+        with _unprivileged(home):
+            for path in ("/node_id", "/genesis", "/keys", "/pub_key", "/readyz"):
+                body = assert_problem(await client.get(path), 503, "not-ready")
+                assert "no permission" in str(body["reason"])
+            (home / "config").chmod(0o700)
+            assert (await client.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize("directory", [".exposer", ".exposer/steps"])
+async def test_no_permission_on_the_records(home: Path, directory: str) -> None:
+    """Records that must not be read are no sign of somebody else's volume: nothing is served."""
+    commit_all(home)
+    async with calling(home) as (client, _):
+        (home / directory).chmod(0)
+        with _unprivileged(home):
+            for path in ("/node_id", "/genesis", "/keys", "/pub_key", "/readyz"):
+                assert_problem(await client.get(path), 503, "not-ready")
+            (home / directory).chmod(0o700)
+            assert (await client.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize("fault", DURING)
+@pytest.mark.parametrize("file", ["genesis.json", ARTIFACT])
+async def test_during_a_download(tmp_path: Path, file: str, fault: str) -> None:
+    """What is done to a file while it is sent: the old one to its end, or a cut; never a mix, never padding."""
+    config = fill(tmp_path, LARGE)
+    (config / ARTIFACT).write_bytes(LARGE)
+    async with serving(tmp_path, artifacts=f"data=config/{ARTIFACT}") as (client, sidecar):
+        async with client.stream("GET", NEEDED_BY[file][0]) as download:
+            chunks = download.aiter_raw()
+            received = await anext(chunks)
+            _disturb(config / file, fault)
+            cut = False
+            try:
+                received += b"".join([chunk async for chunk in chunks])
+            except httpx.RemoteProtocolError:
+                cut = True
+        assert cut == ("cut" in DURING[fault])
+        assert received == LARGE if not cut else LARGE.startswith(received) and len(received) < len(LARGE)
+        await until(lambda: not len(sidecar.fetches))
+
+
+def _disturb(path: Path, fault: str) -> None:
+    if fault == "replaced by another file":
+        with replaced_atomically(path) as successor:
+            successor.write_bytes(LARGE.replace(b"test-1", b"test-2"))
+    elif fault == "deleted":
+        path.unlink()
+    elif fault == "overwritten":
+        with path.open("r+b") as stream:
+            stream.write(LARGE.replace(b"0123", b"4567"))
+    elif fault == "appended to":
+        with path.open("ab") as stream:
+            stream.write(b" ")
+    else:
+        os.truncate(path, len(LARGE) // 2 if fault == "truncated" else 0)
 
 
 @pytest.mark.parametrize("file", ["node_id.json", "node_key.json", "priv_validator_key.json"])
 async def test_too_large(tmp_path: Path, file: str) -> None:
     """A small document that is padded to a gigabyte is refused unread."""
-    path = fill(tmp_path) / file
-    os.truncate(path, 1 << 30)
-    await _check(tmp_path, file, "incomplete")
+    os.truncate(fill(tmp_path) / file, 1 << 30)
+    async with calling(tmp_path) as (client, _):
+        for path in NEEDED_BY[file]:
+            assert_problem(await client.get(path), 503, "incomplete")
 
 
 async def test_mended(tmp_path: Path) -> None:
@@ -132,15 +206,11 @@ async def test_same_size_same_moment(tmp_path: Path) -> None:
             assert (await client.get("/node_id")).json() == {"node_id": keys.node_id()}
 
 
-async def _check(home: Path, file: str, code: str) -> None:
-    async with calling(home) as (client, _):
-        for path in sorted(CHAIN):
-            response = await client.get(path)
-            assert_no_secret(response, KEYS)
-            if path in NEEDED_BY[file]:
-                assert_problem(response, 503, code)
-            else:
-                assert response.status_code == 200, (path, response.text)
-        status = (await client.get("/status")).json()
-        assert status["ready"] is ("/readyz" not in NEEDED_BY[file])
-        assert (await client.get("/livez")).status_code == 200
+def test_docs() -> None:
+    """The tables in docs/faults.md are those of these tests; UPDATE_DOCS=1 writes them."""
+    assert set(FILES) | {ARTIFACT} == set(NEEDED_BY)
+    text = DOCS.read_text(encoding="utf-8")
+    start = text.index("| fault of a file |")
+    if os.environ.get("UPDATE_DOCS"):
+        DOCS.write_text(text[:start] + markdown(), encoding="utf-8")
+    assert DOCS.read_text(encoding="utf-8")[start:] == markdown()

@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import os
 import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sidecar_world import assert_problem, calling, commit, commit_all, contents, fill
+from sidecar_world import LARGE, assert_problem, calling, commit, commit_all, contents, fill, serving, until
 
+from exposer import __version__
 from exposer.progress import Progress, write_progress
-from exposer.server.node import NodeStatus, read_status
-from exposer.server.sidecar import Status
+from exposer.server.node import KEPT, LIMIT, NodeStatus, read_status
+from exposer.server.status import Status
 
 STEPS = "init-genesis, init-config"
 
@@ -41,7 +43,9 @@ async def test_empty_volume(tmp_path: Path) -> None:
     assert body["artifacts"] == [
         {"name": name, "state": "not-ready", "size": None, "sha256": None} for name in ("node_id", "genesis", "keys")
     ]
-    assert (body["waiters"], body["downloads"], body["node"]) == (0, 0, None)
+    assert (body["waiters"], body["waiting"], body["downloads"], body["fetches"]) == (0, {}, 0, [])
+    assert (body["pod"], body["version"], body["bootstrap"], body["node"]) == (None, __version__, None, None)
+    assert abs(datetime.fromisoformat(body["started"]).timestamp() - time.time()) < 60
 
 
 async def test_running_step(tmp_path: Path) -> None:
@@ -87,6 +91,81 @@ async def test_ready(tmp_path: Path) -> None:
             assert (artifact["size"], artifact["sha256"]) == (len(served), hashlib.sha256(served).hexdigest())
 
 
+async def test_bootstrap(tmp_path: Path) -> None:
+    """The bootstrap is timed from the start of the first step: until now, once ready until the end of init-config."""
+    began = time.time() - 100
+    write_progress(tmp_path, Progress("init-genesis", "done", began, began + 2, 0))
+    write_progress(tmp_path, Progress("init-config", "done", began + 3, began + 7.5, 0))
+    write_progress(tmp_path, Progress("create-validator", "running", began + 10))
+    async with calling(tmp_path, steps=STEPS) as (client, _):
+        before = (await client.get("/status")).json()
+        commit_all(tmp_path)
+        after = (await client.get("/status")).json()
+    assert before["bootstrap"]["seconds"] >= 100
+    assert (after["ready"], after["bootstrap"]["seconds"]) == (True, 7.5)
+    assert before["bootstrap"]["started"] == after["bootstrap"]["started"] == after["steps"][0]["started"]
+
+
+async def test_name(tmp_path: Path) -> None:
+    """The pod is called what HOSTNAME says."""
+    async with calling(tmp_path, HOSTNAME="validator-1") as (client, _):
+        assert (await client.get("/status")).json()["pod"] == "validator-1"
+
+
+async def test_who_waits(tmp_path: Path) -> None:
+    """Requests that wait are counted by what they wait for."""
+    paths = ["/genesis", "/genesis", "/readyz"]
+    async with calling(tmp_path) as (client, sidecar), asyncio.TaskGroup() as tasks:
+        for path in paths:
+            tasks.create_task(client.get(path, params={"wait": "60s"}))
+        await until(lambda: sidecar.watch.waiters == len(paths))
+        body = (await client.get("/status")).json()
+        sidecar.watch.release()
+    assert (body["waiters"], body["waiting"]) == (3, {"genesis": 2, "ready": 1})
+
+
+async def test_who_fetched(tmp_path: Path) -> None:
+    """Downloads are told with peer, state and figures, the newest first."""
+    fill(tmp_path, LARGE)
+    async with serving(tmp_path) as (client, sidecar):
+        await client.get("/genesis", headers={"range": "bytes=0-99"})
+        async with client.stream("GET", "/genesis", headers={"accept-encoding": "identity"}) as answer:
+            chunks = answer.aiter_raw()
+            while not any(fetch.sent for fetch in sidecar.fetches if fetch.ended is None):
+                await anext(chunks)
+            running = (await client.get("/status")).json()
+        await until(lambda: len(sidecar.fetches) == 0)
+        ended = (await client.get("/status")).json()
+    assert [fetch["state"] for fetch in running["fetches"]] == ["running", "complete"]
+    assert (running["downloads"], ended["downloads"]) == (1, 0)
+    cut, part = ended["fetches"]
+    assert (cut["state"], cut["artifact"], cut["size"]) == ("cut", "genesis", len(LARGE))
+    assert 0 < cut["sent"] < len(LARGE)
+    assert (part["state"], part["peer"], part["sent"], part["size"]) == ("complete", "127.0.0.1", 100, 100)
+    assert part["seconds"] >= 0
+    assert part["started"] <= cut["started"]
+
+
+async def test_many_fetches(tmp_path: Path) -> None:
+    """Of many downloads the newest hundred are told."""
+    async with calling(tmp_path) as (client, sidecar):
+        for number in range(300):
+            with sidecar.fetches.running("genesis", f"peer-{number}", 0):
+                pass
+        fetches = (await client.get("/status")).json()["fetches"]
+    assert [fetch["peer"] for fetch in fetches] == [f"peer-{number}" for number in range(299, 199, -1)]
+
+
+async def test_further_artifacts(tmp_path: Path) -> None:
+    """Further artifacts come after the chain's, named so that a script can tell them apart."""
+    (tmp_path / "genesis.json").write_bytes(b"another")
+    async with calling(tmp_path, artifacts="genesis=genesis.json") as (client, _):
+        artifacts = (await client.get("/status")).json()["artifacts"]
+    assert [one["name"] for one in artifacts] == ["node_id", "genesis", "keys", "artifact:genesis"]
+    assert [one["state"] for one in artifacts] == ["not-ready"] * 3 + ["ready"]
+    assert artifacts[3]["sha256"] == hashlib.sha256(b"another").hexdigest()
+
+
 async def test_steps_without_settings(tmp_path: Path) -> None:
     """Without EXPOSER_STEPS the steps are those that left a trace, in the order of their starts."""
     commit(tmp_path, "init-genesis", contents())
@@ -101,14 +180,50 @@ async def test_steps_without_settings(tmp_path: Path) -> None:
     ]
 
 
-async def test_damaged_progress(tmp_path: Path) -> None:
-    """Progress that cannot be read decides nothing."""
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"{",
+        b"[]",
+        b'{"step":1,"state":"running","started":1}',
+        b'{"step":"init-genesis","state":"odd","started":1}',
+        b'{"step":"init-genesis","state":"running","started":"1"}',
+        b'{"step":"init-genesis","state":"running","started":NaN}',
+        b'{"step":"init-genesis","state":"running","started":1e300}',
+        b'{"step":"init-genesis","state":"done","started":1,"ended":[]}',
+        b'{"step":"init-genesis","state":"failed","started":1,"ended":2,"exit_code":"3"}',
+        b'{"step":"init-genesis","state":"failed","started":1,"ended":2,"reason":null}',
+    ],
+)
+async def test_damaged_progress(tmp_path: Path, document: bytes) -> None:
+    """Progress that cannot be read, or is not what a step writes, decides nothing."""
     fill(tmp_path)
     for directory in ("progress", "stage/init-genesis"):
         (tmp_path / ".exposer" / directory).mkdir(parents=True)
-    (tmp_path / ".exposer/progress/init-genesis.json").write_bytes(b"{")
+    (tmp_path / ".exposer/progress/init-genesis.json").write_bytes(document)
     async with calling(tmp_path) as (client, _):
-        assert (await client.get("/status")).json()["phase"] == "waiting"
+        body = (await client.get("/status")).json()
+    assert (body["phase"], body["steps"]) == ("waiting", [])
+
+
+async def test_progress_that_is_no_file(tmp_path: Path) -> None:
+    """A FIFO where a step's progress is written holds nobody up."""
+    directory = tmp_path / ".exposer/progress"
+    directory.mkdir(parents=True)
+    os.mkfifo(directory / "init-genesis.json")
+    write_progress(tmp_path, Progress("init-config", "running", 1.0))
+    async with calling(tmp_path) as (client, _), asyncio.timeout(1):
+        assert (await client.get("/status")).json()["phase"] == "init-config"
+
+
+async def test_half_a_character(tmp_path: Path) -> None:
+    """Text that is no text, from a step's progress, is replaced and not a fault."""
+    (tmp_path / ".exposer/progress").mkdir(parents=True)
+    failed = b'{"step":"x\\ud800","state":"failed","started":1,"ended":2,"exit_code":3,"reason":"no \\udfff"}'
+    (tmp_path / ".exposer/progress/x.json").write_bytes(failed)
+    async with calling(tmp_path) as (client, _):
+        body = (await client.get("/status")).json()
+    assert (body["phase"], body["steps"][0]["reason"]) == ("x?", "no ?")
 
 
 @contextlib.asynccontextmanager
@@ -154,11 +269,15 @@ async def test_node_that_talks_nonsense(tmp_path: Path, answer: bytes) -> None:
 
 
 async def test_node_that_is_silent(tmp_path: Path) -> None:
-    """A node that accepts and says nothing holds `/status` up for two seconds at most."""
-    async with _node(None, []) as url, calling(tmp_path, status_url=url) as (client, _):
+    """A node that accepts and says nothing holds `/status` up once; after that it is asked beside the requests."""
+    asked: list[bytes] = []
+    async with _node(None, asked) as url, calling(tmp_path, status_url=url) as (client, _):
+        assert (await client.get("/status")).json()["node"] is None
+        await asyncio.sleep(KEPT)  # the time for which an answer is kept is real time
         began = time.monotonic()
         assert (await client.get("/status")).json()["node"] is None
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < LIMIT
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "not a url", "ftp://x", "http://[", "http://x:99999"])

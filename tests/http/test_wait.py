@@ -20,8 +20,11 @@ from sidecar_world import (
     until,
 )
 
-from exposer.server.changes import INTERVAL
+from exposer.server.changes import INTERVAL, VolumeChanges
 from exposer.server.routes import LONGEST_WAIT
+from exposer.server.settings import ServerSettings
+from exposer.server.view import Verdict, View
+from exposer.server.watch import Watch
 
 WAITABLE = pytest.mark.parametrize("path", ["/readyz", "/node_id", "/genesis"])
 
@@ -152,6 +155,48 @@ async def test_two_hundred_waiters(tmp_path: Path) -> None:
             commit_all(tmp_path)
             assert {response.status_code for response in await asyncio.gather(*waiting)} == {200}
         assert (await client.get("/status")).json()["waiters"] == 0
+
+
+class Counted(View):
+    """A view that counts its looks, and how many there are at the same time."""
+
+    looks = 0
+    under_way = 0
+    most = 0
+
+    def look(self, name: str) -> Verdict:
+        """Count, and look."""
+        self.looks += 1
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            return super().look(name)
+        finally:
+            self.under_way -= 1
+
+
+async def test_a_file_in_many_pieces(tmp_path: Path) -> None:
+    """A writer that takes its time is not read again for each of its pieces, and never twice at the same time."""
+    config = fill(tmp_path)
+    (config / "genesis.json").unlink()
+    view = Counted(ServerSettings(home=tmp_path).files)
+    watch = Watch(view, VolumeChanges(view.paths))
+    pieces = [LARGE[start : start + 8192] for start in range(0, len(LARGE), 8192)]
+
+    def write() -> None:
+        """Write all pieces, each by a system call of its own."""
+        with (config / "genesis.json").open("wb", buffering=0) as stream:
+            for piece in pieces:
+                stream.write(piece)
+
+    waiting = asyncio.create_task(watch.until_ready("genesis", 60))
+    await until(lambda: view.looks > 0)
+    await asyncio.to_thread(write)
+    verdict = await waiting
+    await watch.close()
+    assert (verdict.state, verdict.size) == ("ready", len(LARGE))
+    assert view.most == 1
+    assert view.looks < len(pieces) / 10
 
 
 async def test_client_leaves(tmp_path: Path) -> None:

@@ -1,13 +1,18 @@
 import socket
+import ssl
+import threading
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scripted_server import Exchange, Script, ScriptedServer, answer, head, raw, reset, stall
+from tls_world import OTHER_TOKEN, TOKEN, Authorities
 
 from exposer.client import Client, base_url
-from exposer.errors import TemporaryError, UsageError
+from exposer.credentials import Credentials
+from exposer.errors import BadInputError, TemporaryError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -186,3 +191,112 @@ def test_a_stream_may_be_left_early() -> None:
             next(stream.chunks())
 
         assert client.get("/").status == 200
+
+
+class TlsServer(ScriptedServer):
+    """A scripted server behind TLS."""
+
+    def __init__(self, authorities: Authorities, *scripts: Script, hosts: tuple[str, ...] = ("127.0.0.1",)) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(*authorities.issue("server", authorities.server, hosts=hosts))
+        super().__init__(*scripts)
+        self.url = f"https://{self.place}"
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError):
+            super()._serve(self._context.wrap_socket(connection, server_side=True))
+        connection.close()
+
+
+def test_the_token_is_shown_to_its_server_alone(tmp_path: Path) -> None:
+    """A client with a token file shows its present first line in each request; one without shows nothing."""
+    path = tmp_path / "token"
+    path.write_text(f"{TOKEN}\n")
+    with ScriptedServer(answer(200)) as server:
+        with Client(server.url, credentials=Credentials(token_file=path)) as client:
+            client.get("/")
+            path.write_text(f"{OTHER_TOKEN}\n{TOKEN}\n")
+            client.get("/")
+        with Client(server.url) as client:
+            client.get("/")
+
+    shown = [asked.headers.get("authorization") for asked in server.asked]
+    assert shown == [f"Bearer {TOKEN}", f"Bearer {OTHER_TOKEN}", None]
+
+
+def test_a_token_file_that_breaks_while_it_is_used(tmp_path: Path) -> None:
+    """No token at the start is bad input; later it is temporary, because somebody is replacing it."""
+    path = tmp_path / "token"
+    credentials = Credentials(token_file=path)
+    with pytest.raises(BadInputError, match="EXPOSER_TOKEN_FILE"):
+        Client("genesis", credentials=credentials)
+    path.write_text(TOKEN)
+    with ScriptedServer(answer(200)) as server, Client(server.url, credentials=credentials) as client:
+        path.unlink()
+        with pytest.raises(TemporaryError, match="EXPOSER_TOKEN_FILE"):
+            client.get("/")
+
+    assert server.asked == []
+
+
+def test_certificates_are_read_for_https_alone(tmp_path: Path) -> None:
+    """A CA that is not there is bad input at once for an exposer over HTTPS, and of no matter over plain HTTP."""
+    credentials = Credentials(ca_file=tmp_path / "nowhere")
+    with Client("http://genesis", credentials=credentials) as client:
+        assert client.url == "http://genesis"
+    with pytest.raises(BadInputError, match="EXPOSER_CA_FILE"):
+        Client("genesis", credentials=credentials)
+
+
+def test_a_bare_host_is_asked_over_https_where_there_is_a_ca(tmp_path: Path) -> None:
+    """With a CA a target without a scheme is asked over HTTPS, and its certificate verified."""
+    authorities = Authorities.new(tmp_path)
+    with (
+        TlsServer(authorities, answer(200, b"safe")) as server,
+        Client(server.place, credentials=authorities.credentials()) as client,
+    ):
+        assert (client.url, client.get("/").body) == (server.url, b"safe")
+
+
+def test_a_complete_name_is_verified_without_its_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dot at the end of a complete host name is no part of the name in a certificate."""
+    loopback = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))]
+    known = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *more, **named: loopback if host == "g.ns." else known(host, *more, **named)
+    )
+    authorities = Authorities.new(tmp_path)
+    with TlsServer(authorities, answer(200), hosts=("g.ns",)) as server:
+        url = server.url.replace("127.0.0.1", "g.ns.")
+        with Client(url, credentials=authorities.credentials()) as client:
+            assert client.get("/").status == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"HTTP/1.1 400 Bad\r\n\r\n", "does not speak TLS"), (b"", "cut the connection"), (None, "in time")],
+    ids=["plain", "closed", "stall"],
+)
+def test_a_server_without_tls(tmp_path: Path, data: bytes | None, words: str) -> None:
+    """A server that answers a handshake with something else is told in plain words, without OpenSSL's places."""
+    credentials = Authorities.new(tmp_path).credentials()
+
+    def serve(listener: socket.socket) -> None:
+        with listener.accept()[0] as connection:
+            connection.recv(1 << 16)
+            connection.sendall(data or b"")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        if data is not None:
+            thread.start()
+        place = f"127.0.0.1:{listener.getsockname()[1]}"
+        with (
+            Client(place, timeout=0.2 if data is None else 10, credentials=credentials) as client,
+            pytest.raises(TemporaryError, match=f"{place} .*{words}") as caught,
+        ):
+            client.get("/")
+        if data is not None:
+            thread.join()
+
+    assert "_ssl" not in str(caught.value)

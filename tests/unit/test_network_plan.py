@@ -118,6 +118,7 @@ def test_the_environment_of_both_roles(tmp_path: Path) -> None:
         "EXTERNAL_ADDRESS": "cosmoshub-4-validator-0:26656",
     }
     assert validator.exposer == {
+        "HOSTNAME": "cosmoshub-4-validator-0",
         "EXPOSER_HOME": "/volumes/cosmoshub-4-validator-0",
         "EXPOSER_HOST": "0.0.0.0",
         "EXPOSER_HTTP_PORT": "8081",

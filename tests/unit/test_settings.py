@@ -202,6 +202,7 @@ def test_every_setting_of_the_configuration_is_an_input() -> None:
         "namespace",
         "genesis_host",
         "genesis_port",
+        *("ca_file", "cert_file", "key_file", "token_file"),
     }
     other = {"download_timeout", "keys_config", "hd_path", "coin_type", "pod_index", "hostname", "moniker"}
     assert set(ConfigSettings.model_fields) - running - other <= set(ConfigSettings.INPUTS)

@@ -1,0 +1,93 @@
+"""A file sent by the kernel: the ASGI extension ``http.response.zerocopysend`` for uvicorn's HTTP/1.1 cycle.
+
+uvicorn does not offer the extension (https://asgi.readthedocs.io/en/latest/extensions.html#zero-copy-send).
+"""
+
+import asyncio
+import os
+from typing import IO, Any
+
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+ZERO_COPY = "http.response.zerocopysend"
+"""The extension, and its message: ``file`` (open, with a descriptor), ``offset``, ``count``, ``more_body``."""
+
+
+def offering(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
+    """``app`` with a ``send`` that takes the extension's message, for one request of a connection without TLS."""
+
+    # uvicorn's types know the messages of the specification alone, and not this one.
+    async def run(scope: Any, receive: Any, send: Any) -> None:
+        """The app."""
+
+        async def extended(message: Any) -> None:
+            """`send`, which knows one message more."""
+            if message["type"] != ZERO_COPY:
+                await send(message)
+                return
+            count = message["count"]
+            if not cycle.response_started or cycle.chunked_encoding or count > cycle.expected_content_length:
+                raise RuntimeError("the file's bytes are not part of the response")
+            await _drained(cycle)
+            await send_file(cycle.transport, message["file"], message["offset"], count)
+            cycle.expected_content_length -= count
+            if not message.get("more_body", False):
+                await send({"type": "http.response.body", "body": b""})
+
+        await app(scope, receive, extended)
+
+    return run
+
+
+async def send_file(transport: asyncio.Transport, file: IO[bytes], offset: int, count: int) -> None:
+    """Hand ``count`` bytes of ``file`` from ``offset`` on to the transport's socket; its write buffer must be empty.
+
+    `asyncio.loop.sendfile` would do, but it stops reading, so that a client that leaves is not noticed, and it
+    hides whether the file or the client failed.
+
+    Raises:
+        ConnectionError: the client left.
+        OSError: the file cannot be read, or ends too early.
+    """
+    target, source, end = transport.get_extra_info("socket").fileno(), file.fileno(), offset + count
+    while offset < end:
+        if transport.is_closing():
+            raise ConnectionAbortedError("the client left")
+        try:
+            sent = os.sendfile(target, source, offset, end - offset)
+        except BlockingIOError:
+            await _writable(target)
+            continue
+        if not sent:
+            raise OSError("the file ends too early")
+        offset += sent
+        await asyncio.sleep(0)  # others have their turn, also where the client takes bytes as fast as they come
+
+
+async def _drained(cycle: RequestResponseCycle) -> None:
+    """What was written before has left the transport's buffer."""
+    transport: Any = cycle.transport
+    if transport.get_write_buffer_size():
+        limits = transport.get_write_buffer_limits()
+        transport.set_write_buffer_limits(high=0)
+        await cycle.flow.drain()
+        transport.set_write_buffer_limits(high=limits[1], low=limits[0])
+
+
+async def _writable(target: int) -> None:
+    """Return when the socket takes more. The loop watches a duplicate: the original is the transport's to watch."""
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    twin = os.dup(target)
+    try:
+        loop.add_writer(twin, _resolve, ready)
+        await ready
+    finally:
+        loop.remove_writer(twin)
+        os.close(twin)
+
+
+def _resolve(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)

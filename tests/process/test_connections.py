@@ -1,0 +1,241 @@
+"""What a client may do to a connection, and what it gets: limits, broken requests, and many connections."""
+
+import contextlib
+import http.client
+import json
+import re
+import socket
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sidecar_process import SOON, Sidecar, running
+from sidecar_world import LARGE, fill
+
+
+@pytest.fixture(scope="module")
+def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+    """A sidecar on a finished home that gives a request half a second."""
+    home = tmp_path_factory.mktemp("home")
+    fill(home)
+    with running(home, request_timeout="500ms", idle_timeout="1s") as process:
+        yield process
+
+
+GET = b"GET /node_id HTTP/1.1\r\nHost: pod\r\n"
+FOREVER = b"a" * (80 << 10)
+
+# what is sent -> (status, code) of the answer
+REFUSED: dict[str, tuple[bytes, int, str]] = {
+    "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n", 400, "bad-request"),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "bad-request"),
+    "another version": (b"GET /node_id HTTP/3.7\r\nHost: pod\r\n\r\n", 400, "bad-request"),
+    "no host": (b"GET /node_id HTTP/1.1\r\n\r\n", 400, "bad-request"),
+    "two hosts": (GET + b"Host: other\r\n\r\n", 400, "bad-request"),
+    "length and chunks": (
+        GET + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+        "bad-request",
+    ),
+    "two lengths": (GET + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", 400, "bad-request"),
+    "a length with a sign": (GET + b"Content-Length: +5\r\n\r\nabcde", 400, "bad-request"),
+    "space before a colon": (GET + b"Content-Length : 5\r\n\r\nabcde", 400, "bad-request"),
+    "a folded field": (GET + b"X: 1\r\n Content-Length: 5\r\n\r\n", 400, "bad-request"),
+    "NUL in a field": (GET + b"X: \0\r\n\r\n", 400, "bad-request"),
+    "bare CR": (GET + b"X: a\rY: b\r\n\r\n", 400, "bad-request"),
+    "chunks that are none": (GET + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 0, ""),
+    "bytes in the target": (b"GET /\xff\xfe HTTP/1.1\r\nHost: pod\r\n\r\n", 400, "bad-request"),
+    "a long target": (b"GET /" + FOREVER[:9000] + b" HTTP/1.1\r\nHost: pod\r\n\r\n", 414, "uri-too-long"),
+    "a target without an end": (b"GET /" + FOREVER, 414, "uri-too-long"),
+    "a large field": (GET + b"X: " + FOREVER + b"\r\n\r\n", 431, "headers-too-large"),
+    "a field without an end": (GET + b"X: " + FOREVER, 431, "headers-too-large"),
+    "a name without an end": (GET + FOREVER, 431, "headers-too-large"),
+    "many fields": (GET + b"X: 1\r\n" * 200 + b"\r\n", 431, "headers-too-large"),
+    "a trailer without an end": (
+        GET + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: 1\r\n" * 200 + b"\r\n",
+        0,
+        "",
+    ),
+    "half a request": (GET, 408, "request-timeout"),
+    "half a body": (GET + b"Content-Length: 10\r\n\r\nabc", 0, ""),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refused(sidecar: Sidecar, what: str) -> None:
+    """What is no request, or too much of one, gets a problem and the end of the connection; nothing stays behind."""
+    sent, status, code = REFUSED[what]
+    answers = _exchange(sidecar, sent)
+    if status:
+        head, _, body = answers.partition(b"\r\n\r\n")
+        assert int(head.split()[1]) == status, answers
+        assert json.loads(body)["code"] == code
+        assert b"connection: close" in head
+        assert b"application/problem+json" in head
+    assert sidecar.get("/livez")[0] == 200
+
+
+def test_refused_in_pieces(sidecar: Sidecar) -> None:
+    """A field without an end is refused too when it comes in small pieces."""
+    with contextlib.closing(sidecar.connect()) as connection:
+        connection.sendall(GET + b"X: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(200):
+                connection.sendall(b"a" * 1000)
+        assert b" 431 " in _rest(connection).partition(b"\r\n")[0]
+
+
+def test_silence(sidecar: Sidecar) -> None:
+    """A client that says nothing, or nothing but empty lines, is let go without a word."""
+    assert _exchange(sidecar, b"") == b""
+    with contextlib.closing(sidecar.connect()) as connection:
+        connection.sendall(GET + b"\r\n")
+        answer = http.client.HTTPResponse(connection, method="GET")
+        answer.begin()
+        answer.read()
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() - began < SOON:
+                connection.sendall(b"\r\n")
+                if connection.recv(1 << 16) == b"":
+                    break
+    assert time.monotonic() - began < SOON
+
+
+def test_broken_behind_an_answer(sidecar: Sidecar) -> None:
+    """Garbage behind a request does not get into its answer: that is whole, and then the connection ends."""
+    received = _exchange(sidecar, b"GET /genesis HTTP/1.1\r\nHost: pod\r\n\r\n\0\0garbage\r\n\r\n")
+    head, _, body = received.partition(b"\r\n\r\n")
+    found = re.search(rb"content-length: (\d+)", head)
+    assert found
+    assert len(body) == int(found[1])
+    assert json.loads(body)["chain_id"] == "test-1"
+
+
+def test_upgrade(sidecar: Sidecar) -> None:
+    """A request for another protocol is answered as HTTP/1.1, and what follows it is not read as a request."""
+    upgrade = GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    received = _exchange(sidecar, upgrade + GET + b"\r\n")
+    assert received.count(b"HTTP/1.1 200") == 1
+    assert b"connection: close" in received
+
+
+def test_pipelined(sidecar: Sidecar) -> None:
+    """Requests that come at once are answered in their order, the short way or the long one."""
+    paths = [b"/node_id", b"/genesis", b"/node_id", b"/livez", b"/keys", b"/node_id"]
+    sent = b"".join(b"GET %s HTTP/1.1\r\nHost: pod\r\n\r\n" % path for path in paths)
+    with contextlib.closing(sidecar.connect()) as connection:
+        connection.sendall(sent)
+        bodies = [_read(connection) for _ in paths]
+    alone = [sidecar.get(path.decode())[1] for path in paths]
+    assert bodies == alone
+
+
+def test_body_is_not_read(sidecar: Sidecar) -> None:
+    """The body of a GET is no request, whatever is in it."""
+    inner = b"GET /keys HTTP/1.1\r\nHost: pod\r\n\r\n"
+    request = GET + b"Content-Length: %d\r\n\r\n" % len(inner) + inner
+    received = _exchange(sidecar, request + GET + b"Connection: close\r\n\r\n")
+    assert received.count(b'{"node_id"') == 2
+    assert b"validator_address" not in received
+
+
+def test_short_and_long_answers_are_equal(sidecar: Sidecar) -> None:
+    """The answer without a route is the same, field by field, as the one with it."""
+
+    def answer(extra: bytes) -> tuple[list[bytes], bytes]:
+        """Head, without the date, and body."""
+        head, _, body = _exchange(sidecar, GET + extra + b"\r\n").partition(b"\r\n\r\n")
+        return sorted(line for line in head.split(b"\r\n") if not line.startswith(b"date")), body
+
+    assert answer(b"") == answer(b"Content-Length: 0\r\n")
+
+
+def test_small_answers_are_sent_at_once(sidecar: Sidecar) -> None:
+    """No answer on a connection that is kept waits for the client's delayed acknowledgement, which takes 40 ms."""
+    times = []
+    with contextlib.closing(http.client.HTTPConnection(*sidecar.address, timeout=SOON)) as connection:
+        for _ in range(60):  # the first few are acknowledged at once in any case
+            began = time.monotonic()
+            connection.request("GET", "/livez")
+            assert connection.getresponse().read() == b'{"status":"alive"}'
+            times.append(time.monotonic() - began)
+    assert statistics.median(times[-40:]) < 0.035
+
+
+def test_too_many_connections(tmp_path: Path) -> None:
+    """At the limit a new client takes the place of the one that was waited for longest; where all work, it gets 503."""
+    fill(tmp_path, LARGE)
+    with running(tmp_path, max_connections="4", request_timeout="30s") as sidecar, contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(contextlib.closing(sidecar.connect())) for _ in range(4)]
+        assert sidecar.get("/livez")[0] == 200
+        assert silent[0].recv(1) == b""
+        downloads = [stack.enter_context(contextlib.closing(sidecar.connect(buffer=1 << 16))) for _ in range(4)]
+        for download in downloads:
+            download.sendall(b"GET /genesis HTTP/1.1\r\nHost: pod\r\n\r\n")
+            assert download.recv(10)
+        with contextlib.closing(sidecar.connect()) as another:
+            received = _rest(another)
+    assert received.startswith(b"HTTP/1.1 503 ")
+    assert b'"busy"' in received
+    assert b"retry-after" in received
+
+
+@pytest.mark.parametrize("path", ["/genesis", "/node_id"])
+def test_a_client_that_stops_reading(tmp_path: Path, path: str) -> None:
+    """A client that takes nothing more is cut by the kernel, in a download and between small answers."""
+    fill(tmp_path, LARGE)
+    with running(tmp_path, stall_timeout="1s", idle_timeout="1s") as sidecar:
+        with contextlib.closing(sidecar.connect(buffer=4096)) as connection:
+            request = b"GET %s HTTP/1.1\r\nHost: pod\r\n\r\n" % path.encode()
+            connection.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(1 if path == "/genesis" else 100_000):
+                    connection.sendall(request)
+            _until(lambda: _connections(sidecar) == 0)
+        status = json.loads(sidecar.get("/status")[1])
+    assert status["downloads"] == 0
+    assert [fetch["state"] for fetch in status["fetches"]] == (["cut"] if path == "/genesis" else [])
+
+
+def _connections(sidecar: Sidecar) -> int:
+    """How many established connections the server's process has."""
+    port = f":{sidecar.address[1]:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(port) and row[3] == "01" for row in rows)
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < SOON
+
+
+def _exchange(sidecar: Sidecar, sent: bytes) -> bytes:
+    """Everything that comes back until the server ends the connection."""
+    with contextlib.closing(sidecar.connect()) as connection:
+        connection.sendall(sent)
+        return _rest(connection)
+
+
+def _rest(connection: socket.socket) -> bytes:
+    received = bytearray()
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := connection.recv(1 << 16):
+            received += chunk
+    return bytes(received)
+
+
+def _read(connection: socket.socket) -> bytes:
+    """The body of the next answer."""
+    head = bytearray()
+    while not head.endswith(b"\r\n\r\n"):
+        head += connection.recv(1)
+    found = re.search(rb"content-length: (\d+)", head)
+    assert found
+    body = bytearray()
+    while len(body) < int(found[1]):
+        body += connection.recv(int(found[1]) - len(body))
+    return bytes(body)
