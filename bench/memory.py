@@ -30,6 +30,6 @@ def _growth(home: Path, size: str) -> Row:
                 server.forget_peak()
                 download(server.port)
                 growth[name].append(server.peak() - idle[name])
-    what = f"memory over idle ({idle[OURS]:.0f} MiB) while {CLIENTS} clients fetch {size}"
-    against = f"{NGINX}: {spread(growth[NGINX], 'MiB', 1)} over {idle[NGINX]:.0f} MiB"
+    what = f"memory over idle while {CLIENTS} clients fetch {size}"
+    against = f"{NGINX}: {spread(growth[NGINX], 'MiB', 1)}; idle {idle[OURS]:.0f} MiB, {NGINX} {idle[NGINX]:.0f} MiB"
     return bounded(what, growth[OURS], "MiB", _MOST, against)

@@ -7,20 +7,21 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.table import Row, render
+from bench.table import Row, render, worst
 
 
-def write(directory: Path, rows: Sequence[Row]) -> None:
-    """Make ``latest.md``, ``latest.json`` and ``latest.svg`` in ``directory``."""
+def write(directory: Path, runs: Sequence[Sequence[Row]]) -> None:
+    """Make ``latest.md``, ``latest.json`` and ``latest.svg``, a picture of the worst of each row."""
     directory.mkdir(exist_ok=True)
-    machine = {"cores": len(os.sched_getaffinity(0)), "kernel": platform.release(), "python": platform.python_version()}
+    kernel = platform.release().partition("-")[0]  # what follows the version may name the machine
+    machine = {"cores": len(os.sched_getaffinity(0)), "kernel": kernel, "python": platform.python_version()}
     told = ", ".join(f"{name}: {value}" for name, value in machine.items())
     (directory / "latest.md").write_text(
-        f"{render(rows)}\n{told}; medians, in brackets the least and the most.\n", encoding="utf-8"
+        f"{render(runs)}\n{told}; medians, in brackets the least and the most.\n", encoding="utf-8"
     )
-    samples = {"machine": machine, "rows": [dataclasses.asdict(row) for row in rows]}
+    samples = {"machine": machine, "runs": [[dataclasses.asdict(row) for row in rows] for rows in runs]}
     (directory / "latest.json").write_text(json.dumps(samples, indent=1) + "\n", encoding="utf-8")
-    _draw(directory / "latest.svg", [row for row in rows if row.used is not None])
+    _draw(directory / "latest.svg", [row for row in worst(runs) if row.used is not None])
 
 
 def _draw(path: Path, rows: Sequence[Row]) -> None:

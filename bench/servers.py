@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bench.process import Process
+from bench.profiled import command as ours
 from bench.table import OURS
 from bench.volume import NODE_ID
 
@@ -97,7 +98,7 @@ def exposer(home: Path) -> Iterator[Server]:
     """The installed sidecar."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         variables = {"EXPOSER_HOME": str(home), "EXPOSER_FD": str(listener.fileno())}
-        command = [sys.executable, "-m", "exposer", "serve"]
+        command = ours("exposer", "serve")
         with _process(command, variables, listener.getsockname()[1], "/livez", fds=(listener.fileno(),)) as server:
             yield server
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from bench.profiled import command
 from bench.table import Row, bounded
 
 _ROUNDS = 7
@@ -45,15 +46,15 @@ def _cpu(run: Callable[[], None]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _run(command: list[str]) -> None:
-    subprocess.run(command, env=_ENVIRONMENT, check=True, capture_output=True)
+def _run(program: list[str]) -> None:
+    subprocess.run(program, env=_ENVIRONMENT, check=True, capture_output=True)
 
 
 def _gate() -> None:
     server = HTTPServer(("127.0.0.1", 0), _OpenLeader)
     thread = threading.Thread(target=server.handle_request)
     thread.start()
-    _run([sys.executable, "-m", "init_scripts.wait_for_chains", f"127.0.0.1:{server.server_port}"])
+    _run(command("init_scripts.wait_for_chains", f"127.0.0.1:{server.server_port}"))
     thread.join()
     server.server_close()
 
@@ -75,8 +76,7 @@ class _OpenLeader(BaseHTTPRequestHandler):
 
 def _serve(home: Path) -> None:
     environment = {**_ENVIRONMENT, "EXPOSER_HOME": str(home), "EXPOSER_HOST": "127.0.0.1", "EXPOSER_HTTP_PORT": "0"}
-    command = [sys.executable, "-m", "exposer", "serve"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command("exposer", "serve"), env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None  # noqa: S101 - it is a pipe
         line = process.stderr.readline()
         httpx.get(line.split("listening on ")[1].strip() + "/livez").raise_for_status()

@@ -1,10 +1,12 @@
 """A row of figures, and the table they make."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 OURS = "exposer"
+_SPREAD = re.compile(r" \([^)]+ to [^)]+\)")
 
 Samples = Mapping[str, Sequence[float]]
 """By server: one figure per round; the n-th of each was taken in the same round. Empty where it could not be run."""
@@ -65,9 +67,23 @@ def spread(values: Sequence[float], unit: str, digits: int) -> str:
     return f"{middle} {unit} ({low} to {high})" if len(values) > 1 else f"{middle} {unit}"
 
 
-def render(rows: Sequence[Row]) -> str:
-    """A Markdown table."""
+def worst(runs: Sequence[Sequence[Row]]) -> list[Row]:
+    """Of each row the run that is furthest from its target; a figure without a target is that of the last run."""
+    return [max(reversed(row), key=_distance) for row in zip(*runs, strict=True)]
+
+
+def _distance(row: Row) -> tuple[bool, float]:
+    return row.reached is False, row.used or 0.0
+
+
+def render(runs: Sequence[Sequence[Row]]) -> str:
+    """A Markdown table: medians of each run, then the run that is furthest from the target with its spread."""
     words = {True: "yes", False: "no", None: "-"}
-    lines = [f"| {row.what} | {row.ours} | {row.against} | {row.target} | {words[row.reached]} |" for row in rows]
-    head = "| what | exposer | side by side with | target | reached |\n|---|---|---|---|---|\n"
-    return head + "\n".join(lines) + "\n"
+    numbers = range(1, len(runs) + 1) if len(runs) > 1 else ()
+    head = ["what", *(f"run {number}" for number in numbers), "worst" if numbers else OURS]
+    lines = [[*head, "side by side with", "target", "reached"]]
+    lines.append(["---"] * len(lines[0]))
+    for row, *each in zip(worst(runs), *runs, strict=True):
+        medians = [_SPREAD.sub("", one.ours) for one in each] if numbers else []
+        lines.append([row.what, *medians, row.ours, row.against, row.target, words[row.reached]])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

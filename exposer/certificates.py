@@ -17,13 +17,17 @@ class PemFile:
 
     def readable(self) -> str:
         """The path; raises `BadInputError` where there is no file that can be read."""
+        self.read()
+        return str(self.path)
+
+    def read(self) -> bytes:
+        """The content; raises `BadInputError` where there is no file that can be read."""
         try:
             if not stat.S_ISREG(self.path.stat().st_mode):  # opening a FIFO would block
                 raise BadInputError(f"{self.setting}: {self.path} is not a file; mount the file there")
-            self.path.open("rb").close()
+            return self.path.read_bytes()
         except OSError as error:
             raise BadInputError(f"{self.setting}: {self.path}: {error.strerror}; mount the file there") from error
-        return str(self.path)
 
 
 def use_pair(context: ssl.SSLContext, certificate: PemFile, key: PemFile) -> None:

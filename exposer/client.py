@@ -8,6 +8,7 @@ directly.
 import re
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,13 +21,12 @@ import httpcore
 from exposer import __version__
 from exposer.certificates import explain
 from exposer.credentials import Credentials
-from exposer.dialer import Dialer
+from exposer.dialer import LEAST, Dialer
 from exposer.errors import BadInputError, TemporaryError, UsageError
 from exposer.rotation import Rotating
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\]")
 _PRINTABLE = re.compile(r"[!-~]+")
-_LEAST = 0.001  # seconds; a socket takes 0 for "do not block"
 _CUT_OFF = "cut the connection"
 _CUT = "without sending"  # what h11 and httpcore say of a connection that ends too early
 _HEADERS = {"user-agent": f"exposer/{__version__}", "accept-encoding": "identity"}
@@ -152,18 +152,22 @@ class Client:
             path: what follows the client's URL, with its query.
             body: the request's body.
             headers: further headers; they win over the client's own.
-            timeout: seconds for each read, instead of the client's; may shorten the time to connect as well.
+            timeout: seconds for each read, instead of the client's; may shorten the time to connect as well. An
+                answer that is not over after these and the client's together is a `TemporaryError`.
             limit: bytes; more is a `TemporaryError`, because whoever sends that is not who was asked.
 
         Raises:
             TemporaryError: no whole answer came.
         """
+        ends = time.monotonic() + self.timeout + (self.timeout if timeout is None else timeout)
         with self._open(method, path, body, headers, timeout) as stream:
             received = bytearray()
             for chunk in stream.chunks():
                 received += chunk
                 if len(received) > limit:
                     raise TemporaryError(f"{self.place} answers {path} with more than {limit} bytes")
+                if time.monotonic() > ends:
+                    raise TemporaryError(f"{self.place} takes too long over its answer to {path}")
             return Answer(stream.status, stream.headers, bytes(received))
 
     @contextmanager
@@ -178,7 +182,7 @@ class Client:
     def _open(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None, timeout: float | None
     ) -> Iterator[Stream]:
-        read = max(self.timeout if timeout is None else timeout, _LEAST)
+        read = max(self.timeout if timeout is None else timeout, LEAST)
         limits = {"connect": min(read, self.timeout), "read": read, "write": read, "pool": read}
         # The name in a certificate has no dot at its end; that of a host may have one (RFC 6066, section 3).
         name = (urlsplit(self.url).hostname or "").rstrip(".")

@@ -12,6 +12,7 @@ from typing import Self
 from exposer.certificates import PemFile, trust, use_pair
 from exposer.documents import DocumentError
 from exposer.errors import BadInputError
+from exposer.stamps import read_regular
 
 TOKEN_FILE_LIMIT = 1 << 16
 """Bytes."""
@@ -91,10 +92,9 @@ class Credentials:
         if not self.token_file:
             return {}
         try:
-            with self.token_file.open("rb") as stream:
-                tokens = parse_tokens(stream.read(TOKEN_FILE_LIMIT + 1))
+            tokens = parse_tokens(read_regular(self.token_file, TOKEN_FILE_LIMIT))
         except OSError as error:
-            cure = f"{self.token_file}: {error.strerror}; mount the file there"
+            cure = f"{self.token_file}: {error.strerror or error}; mount the file there"
             raise BadInputError(f"{_setting('token_file')}: {cure}") from error
         except DocumentError as error:
             raise BadInputError(f"{_setting('token_file')}: {self.token_file} is {error}") from error

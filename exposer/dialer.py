@@ -10,7 +10,8 @@ import httpcore
 from httpcore import SOCKET_OPTION
 
 _DEFAULT_LIMIT = 10.0
-_LEAST = 0.001  # seconds; a socket takes 0 for "do not block"
+LEAST = 0.001
+"""Seconds that a limit may have at least: a socket takes 0 for "do not block"."""
 
 
 class Dialer(httpcore.NetworkBackend):
@@ -31,7 +32,7 @@ class Dialer(httpcore.NetworkBackend):
         ends = time.monotonic() + (timeout or _DEFAULT_LIMIT)
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for address in _look_up(host, port, ends - time.monotonic()):
-            left = max(ends - time.monotonic(), _LEAST)
+            left = max(ends - time.monotonic(), LEAST)
             try:
                 return httpcore.SyncBackend().connect_tcp(address, port, left, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:

@@ -14,6 +14,7 @@ NODE_ID_DOCUMENT_LIMIT = 4096
 """Bytes; a node id document is 55, so whatever is larger is something else."""
 _DEEPEST = 10_000
 """Levels of nesting; Go's encoding/json, which every chain reads its genesis with, takes no more."""
+_PIECE = 1 << 20  # bytes parsed at a time: the parser copies a string once for each piece of it
 
 
 class DocumentError(Exception):
@@ -56,7 +57,9 @@ def parse_object(data: bytes) -> dict[str, object]:
 
 
 def check_genesis(stream: BinaryIO) -> GenesisFacts:
-    """Read a genesis (CometBFT's GenesisDoc or an SDK's AppGenesis), in a file, to its end in flat memory.
+    """Read a genesis (CometBFT's GenesisDoc or an SDK's AppGenesis), in a file, to its end.
+
+    The memory is flat, but for the longest string in it.
 
     Complete is: one JSON object with nothing behind it, a ``chain_id`` of 1 to 50 characters and a ``genesis_time``
     (the fields that CometBFT's GenesisDoc.ValidateAndComplete asks for), and an application state or validators.
@@ -65,7 +68,7 @@ def check_genesis(stream: BinaryIO) -> GenesisFacts:
         DocumentError: it is not a complete genesis.
     """
     try:
-        return _read_genesis(ijson.basic_parse(stream, use_float=True))
+        return _read_genesis(ijson.basic_parse(stream, use_float=True, buf_size=_PIECE))
     except ijson.JSONError as error:
         if "overflow" not in str(error):
             raise DocumentError("empty, not JSON, or cut off") from error
@@ -73,7 +76,7 @@ def check_genesis(stream: BinaryIO) -> GenesisFacts:
     # so such a document, which is rare, goes to the slow one.
     stream.seek(0)
     try:
-        return _read_genesis(slow_parser.basic_parse(stream, use_float=False))
+        return _read_genesis(slow_parser.basic_parse(stream, use_float=False, buf_size=_PIECE))
     except (ijson.JSONError, ValueError, ArithmeticError) as error:
         raise DocumentError("a number beyond all bounds in it, or not JSON, or cut off") from error
 

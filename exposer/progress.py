@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from exposer.records import STATE_DIR
+from exposer.stamps import read_regular
 
 State = Literal["running", "done", "failed"]
 _LATEST = 1 << 36  # seconds since the epoch; later moments have no date
+_LIMIT = 1 << 16  # bytes
+_HIGHEST = 255  # exit code
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,20 @@ def write_progress(root: Path, progress: Progress) -> None:
 
 
 def read_progress(root: Path) -> dict[str, Progress]:
-    """Step -> its last run, in the order of their starts; what cannot be read is left out."""
+    """Step -> its last run, in the order of their starts; a file that is not its step's progress is left out."""
     found = []
     for path in (root / STATE_DIR / "progress").glob("*.json"):
         try:
-            if path.is_file():  # a FIFO would hold its reader
-                found.append(_parse(path.read_bytes()))
-        except (OSError, ValueError, TypeError):
+            progress = _parse(read_regular(path, _LIMIT))
+        except (OSError, ValueError, TypeError, RecursionError):
             continue
+        if progress.step == path.stem:
+            found.append(progress)
     return {progress.step: progress for progress in sorted(found, key=lambda progress: progress.started)}
 
 
 def _parse(data: bytes) -> Progress:
-    """The progress in ``data``; raises ValueError or TypeError where a field is not what it should be."""
+    """The progress in ``data``; raises ValueError, TypeError or RecursionError where it is none."""
     progress = Progress(**json.loads(data))
     found: dict[str, Any] = asdict(progress)
     ended, code = found["ended"], found["exit_code"]
@@ -57,7 +61,7 @@ def _parse(data: bytes) -> Progress:
         and found["state"] in get_args(State)
         and 0 <= found["started"] < _LATEST
         and (ended is None or 0 <= ended < _LATEST)
-        and (code is None or isinstance(code, int))
+        and (code is None or (isinstance(code, int) and 0 <= code <= _HIGHEST))
         and isinstance(found["reason"], str)
     )
     if not right:

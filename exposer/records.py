@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from exposer.errors import MismatchError
+from exposer.stamps import UnfitError, read_regular
 
 STATE_DIR = ".exposer"
 _CHUNK = 1 << 20
+_RECORD_LIMIT = 1 << 20  # bytes; a file takes about 150
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,35 @@ class Record:
         try:
             raw = json.loads(data)
             artifacts = tuple(Artifact(**artifact) for artifact in raw.pop("artifacts"))
-            return cls(artifacts=artifacts, **raw)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise MismatchError("a step's record on the volume is damaged; start over on an empty volume") from error
+            record = cls(artifacts=artifacts, **raw)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise MismatchError(_DAMAGED) from error
+        if not (_fits(record, _RECORD) and all(_fits(artifact, _ARTIFACT) for artifact in artifacts)):
+            raise MismatchError(_DAMAGED)
+        return record
+
+    @classmethod
+    def load(cls, path: Path) -> "Record":
+        """The record at ``path``.
+
+        Raises:
+            MismatchError: there is something else at ``path``.
+            OSError: it cannot be read.
+        """
+        try:
+            return cls.from_bytes(read_regular(path, _RECORD_LIMIT))
+        except UnfitError as error:
+            raise MismatchError(_DAMAGED) from error
+
+
+_DAMAGED = "a step's record on the volume is damaged; start over on an empty volume"
+_RECORD = {"step": str, "sequence": int, "tool_version": str, "inputs": dict, "facts": dict}
+_ARTIFACT = {"path": str, "size": int, "sha256": str, "state": bool}
+
+
+def _fits(found: Record | Artifact, types: Mapping[str, type]) -> bool:
+    """Whether each field is of its very type: a bool is no number."""
+    return all(type(vars(found)[name]) is wanted for name, wanted in types.items())
 
 
 def is_managed(root: Path) -> bool:
@@ -64,7 +92,7 @@ def is_managed(root: Path) -> bool:
     They do once one has begun; a step that refuses to touch the volume leaves no more than an empty directory.
 
     Raises:
-        OSError: it cannot be told (a glob would take a directory without permission for an empty one).
+        OSError: it cannot be told (a glob would take a file, or a directory without permission, for an empty one).
     """
     return any(_has_entries(root / STATE_DIR / part) for part in ("steps", "stage"))
 
@@ -73,7 +101,7 @@ def _has_entries(directory: Path) -> bool:
     try:
         with os.scandir(directory) as entries:
             return any(True for _ in entries)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return False
 
 
@@ -85,7 +113,7 @@ def record_path(root: Path, step: str) -> Path:
 def read_record(root: Path, step: str) -> Record | None:
     """The record of ``step``, or None while the step is not complete."""
     try:
-        return Record.from_bytes(record_path(root, step).read_bytes())
+        return Record.load(record_path(root, step))
     except FileNotFoundError:
         return None
 
@@ -93,7 +121,7 @@ def read_record(root: Path, step: str) -> Record | None:
 def read_records(root: Path) -> list[Record]:
     """All records of the volume in the order of their commits."""
     paths = (root / STATE_DIR / "steps").glob("*.json")
-    return sorted((Record.from_bytes(path.read_bytes()) for path in paths), key=lambda record: record.sequence)
+    return sorted(map(Record.load, paths), key=lambda record: record.sequence)
 
 
 def newest_artifacts(records: Iterable[Record]) -> dict[str, Artifact]:

@@ -44,10 +44,11 @@ def status(target: str, credentials: Credentials, out: TextIO, *, as_json: bool)
         document = json.loads(answer.body)
         ready = document["ready"] is True
         lines = list(_lines(document, client.url))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        text = json.dumps(document, indent=2)  # in ASCII: safe on a terminal, whatever is in it
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise TemporaryError(f"{client.place} answers /status with {answer.status} and no status of a pod") from error
     if as_json:
-        out.write(json.dumps(document, indent=2) + "\n")  # in ASCII: safe on a terminal, whatever is in it
+        out.write(text + "\n")
     else:
         console = Console(file=out, highlight=False, soft_wrap=True)
         for line in lines:

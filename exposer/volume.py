@@ -85,7 +85,7 @@ class Volume:
         """Turn interrupted commits of the step, and of those after it, into steps that are taken back."""
         own = read_record(self.root, step)
         for path in self._steps.glob("*.prepared"):
-            record = Record.from_bytes(path.read_bytes())
+            record = Record.load(path)
             if record.step == step or (own and record.sequence > own.sequence):
                 path.rename(path.with_suffix(".undo"))
                 sync_directory(self._steps)
@@ -124,7 +124,7 @@ class Volume:
 
     def roll_forward(self, prepared: Path) -> None:
         """Carry out the commit that ``prepared`` describes; each part is safe to repeat."""
-        record = Record.from_bytes(prepared.read_bytes())
+        record = Record.load(prepared)
         stage = self.state / "stage" / record.step
         for artifact in record.artifacts:
             if (stage / artifact.path).exists():
@@ -180,7 +180,7 @@ class Volume:
                 self._undo(undo)
 
     def _undo(self, undo: Path) -> None:
-        record = Record.from_bytes(undo.read_bytes())
+        record = Record.load(undo)
         log.info("taking %s back; its files are kept in %s", record.step, self.state / "aside" / record.step)
         earlier = newest_artifacts(read_records(self.root))
         for artifact in record.artifacts:

@@ -1,6 +1,7 @@
 """A real browser and a pod whose steps run one at a time, each held where the test wants to look at the page."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -12,7 +13,8 @@ from typing import Literal, Self
 
 import pytest
 from networks import write_keys
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, expect, sync_playwright
+from witness import WITNESS
 
 ROOT = Path(__file__).parents[1]
 PICTURES = Path(os.environ.get("ARTIFACTS_DIR") or ROOT / ".cache/screenshots")
@@ -53,7 +55,9 @@ class Watched:
         self.page: Page = self.context.new_page()
         self.requests: list[str] = []
         self.complaints: list[str] = []
+        self._responses: list[Response] = []
         self.page.on("request", self._asked)
+        self.page.on("response", lambda response: self._responses.append(response))  # noqa: PLW0108 - playwright takes no builtin
         self.page.on("console", self._told)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
@@ -62,6 +66,10 @@ class Watched:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        for response in self._responses:  # they come through no socket of this process
+            WITNESS.answers += 1
+            with contextlib.suppress(Error):  # the browser keeps no body of what it saved, or has left
+                WITNESS.hear(response, json.dumps(response.headers).encode() + response.body())
         self.context.close()
 
     def _asked(self, request: Request) -> None:

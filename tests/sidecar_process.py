@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import re
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ SOON = 30  # seconds; far more than anything here takes, far less than the drain
 
 
 class Sidecar:
-    """A running sidecar: its process and the address that it told."""
+    """A running sidecar: its process and the address that it told; over TLS once a test has set ``secure``."""
+
+    secure: ssl.SSLContext | None = None
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
@@ -38,15 +41,20 @@ class Sidecar:
         connection.settimeout(SOON)
         try:
             connection.connect(("127.0.0.1", self.address[1]))
+            return self.secure.wrap_socket(connection, server_hostname="127.0.0.1") if self.secure else connection
         except OSError:
             connection.close()
             raise
-        return connection
+
+    def client(self) -> http.client.HTTPConnection:
+        """A client of the usual kind."""
+        if self.secure:
+            return http.client.HTTPSConnection(*self.address, timeout=SOON, context=self.secure)
+        return http.client.HTTPConnection(*self.address, timeout=SOON)
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.address[1], timeout=SOON)
-        with contextlib.closing(connection):
+        with contextlib.closing(self.client()) as connection:
             connection.request("GET", path)
             response = connection.getresponse()
             return response.status, response.read()

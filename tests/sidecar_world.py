@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,17 +136,23 @@ async def calling(home: Path, **more: object) -> AsyncIterator[tuple[httpx.Async
 
 
 @contextlib.asynccontextmanager
-async def serving(home: Path, **more: object) -> AsyncIterator[tuple[httpx.AsyncClient, Sidecar]]:
-    """A client of a server on a real socket, in this event loop."""
+async def serving(
+    home: Path, *, trust: ssl.SSLContext | None = None, **more: object
+) -> AsyncIterator[tuple[httpx.AsyncClient, Sidecar]]:
+    """A client of a server on a real socket, in this event loop; over TLS where it is told whom to ``trust``."""
     server = make_server(settings_for(home, **more))
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     running = asyncio.create_task(server.serve(sockets=[listener]))
     await until(lambda: server.started)
     # A small receive buffer: a client that does not read holds the server up after a few hundred kilobytes.
-    transport = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)])
+    options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)]
+    transport = httpx.AsyncHTTPTransport(verify=trust or True, socket_options=options)
+    scheme = "https" if trust else "http"
     try:
-        async with httpx.AsyncClient(transport=transport, base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url=f"{scheme}://127.0.0.1:{port}", timeout=30
+        ) as client:
             yield client, sidecar_of(server.config.app)
     finally:
         server.should_exit = True

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ NEEDED_BY = {
 class Fault:
     """What is done to a file, and the codes of the endpoints that need it: one of the chain's, and one of any kind.
 
+    ``record``: of all of them, where it is done to the record of a step, which none of these files came from.
+
     ``foreign``: on a volume that somebody else fills; ``ours``: on one whose records name the file. An artifact has no
     form that could be wrong, so elsewhere most faults of content are none: "200".
     """
@@ -31,6 +33,7 @@ class Fault:
     ours: str
     artifact: str
     artifact_ours: str
+    record: str = "mismatch"
 
     def code(self, file: str, *, ours: bool) -> str:
         """The code for a fault of ``file``."""
@@ -39,8 +42,8 @@ class Fault:
         return self.ours if ours else self.foreign
 
 
-def _same(spoil: Callable[[Path], object], code: str) -> Fault:
-    return Fault(spoil, code, code, code, code)
+def _same(spoil: Callable[[Path], object], code: str, record: str = "mismatch") -> Fault:
+    return Fault(spoil, code, code, code, code, record)
 
 
 def _content(change: Callable[[bytes], bytes], artifact: str = "200") -> Fault:
@@ -72,15 +75,15 @@ def _lead_out(path: Path) -> None:
 
 
 FAULTS = {
-    "missing": _same(Path.unlink, "not-ready"),
-    "a link to nothing": _same(_instead(lambda path: path.symlink_to("nowhere")), "not-ready"),
-    "a link to itself": _same(_instead(lambda path: path.symlink_to(path.name)), "not-ready"),
-    "a link out of the volume": _same(_lead_out, "mismatch"),
+    "missing": _same(Path.unlink, "not-ready", "200"),
+    "a link to nothing": _same(_instead(lambda path: path.symlink_to("nowhere")), "not-ready", "not-ready"),
+    "a link to itself": _same(_instead(lambda path: path.symlink_to(path.name)), "not-ready", "not-ready"),
+    "a link out of the volume": _same(_lead_out, "mismatch", "200"),
     "a directory": _same(_instead(Path.mkdir), "incomplete"),
     "a FIFO": _same(_instead(os.mkfifo), "incomplete"),
     "a socket": _same(_instead(_socket), "incomplete"),
     "a device": _same(_instead(lambda path: path.symlink_to("/dev/zero")), "incomplete"),
-    "no permission": _same(lambda path: path.chmod(0), "not-ready"),
+    "no permission": _same(lambda path: path.chmod(0), "not-ready", "not-ready"),
     "empty": _content(lambda _: b"", "incomplete"),
     "torn in the middle": _content(lambda data: data[: len(data) // 2]),
     "torn at the last brace": _content(lambda data: data.rstrip()[:-1]),
@@ -106,6 +109,7 @@ DURING = {
     "truncated": "the connection is cut",
     "emptied": "the connection is cut",
     "overwritten": "the connection is cut",
+    "overwritten, and its time set back": "the connection is cut",
     "appended to": "the connection is cut",
 }
 """What is done to a file while it is being sent, and what becomes of the download."""
@@ -117,13 +121,16 @@ DISK_ERRORS = {
 """Where a disk fails (EIO), and what comes of it."""
 
 
+_COLUMNS = ("of the chain, elsewhere", "of the chain, ours", "artifact, elsewhere", "artifact, ours", "record")
+
+
 def markdown() -> str:
     """The tables as docs/faults.md has them."""
     lines = [
-        "| fault of a file | of the chain, elsewhere | of the chain, ours | artifact, elsewhere | artifact, ours |",
-        "|---|---|---|---|---|",
+        _row(["fault of a file", *_COLUMNS]),
+        "|---|---|---|---|---|---|",
         *(
-            f"| {name} | {_cell(it.foreign)} | {_cell(it.ours)} | {_cell(it.artifact)} | {_cell(it.artifact_ours)} |"
+            _row([name, *map(_cell, (it.foreign, it.ours, it.artifact, it.artifact_ours, it.record))])
             for name, it in FAULTS.items()
         ),
         "",
@@ -145,6 +152,10 @@ def markdown() -> str:
 _DOCUMENTED = {file: paths for file, paths in NEEDED_BY.items() if file != ARTIFACT} | {
     "NAME=PATH": ("/artifacts/NAME",)
 }
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _cell(code: str) -> str:

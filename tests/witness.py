@@ -23,6 +23,8 @@ from urllib.parse import unquote_to_bytes
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 FILLER = b"0123456789abcdef" * 64
@@ -31,6 +33,8 @@ _HELD = 4 << 20  # bytes of one connection that are kept until the test is over
 _OVERLAP = 4096  # bytes that are read again: more than any form of a secret takes
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _KEY_FILES = {"node_key.json", "priv_validator_key.json"}
+_TOKEN_FILES = {"token", "tokens"}
+_SHOWN = re.compile(rb"^authorization:[^\r\n]*", re.IGNORECASE | re.MULTILINE)  # requests that servers of tests get
 _LOG_FILES = re.compile(r".*\.log|up\.txt")
 _SMALL = 1 << 20
 
@@ -109,7 +113,7 @@ class Witness:
             self.seen, self._ever = counted
 
     def _scan(self, data: bytes, where: str) -> None:
-        data = data.replace(FILLER, b"")
+        data = _SHOWN.sub(b"", data.replace(FILLER, b""))
         for text in (data, unquote_to_bytes(data)) if b"%" in data else (data,):
             plain, hexadecimal, sixty_four = text, text.lower(), text.translate(_STANDARD, b"\r\n")
             for secret, name in self._known.items():
@@ -146,9 +150,13 @@ def _files(directory: Path) -> Iterator[Path]:
 
 
 def _secrets_in(path: Path) -> Iterator[bytes]:
-    """The private bytes of a key file, and the mnemonics of a file of keys; nothing for a file of another kind."""
+    """The private bytes of a key file, mnemonics, and bearer tokens; nothing for a file of another kind."""
     name = path.name
-    if not (name in _KEY_FILES or name.endswith((".key", ".pem")) or (name.endswith(".json") and "keys" in name)):
+    if not (
+        name in _KEY_FILES | _TOKEN_FILES
+        or name.endswith((".key", ".pem"))
+        or (name.endswith(".json") and "keys" in name)
+    ):
         return
     try:
         data = path.read_bytes() if path.is_file() and path.stat().st_size < _SMALL else b""
@@ -158,6 +166,13 @@ def _secrets_in(path: Path) -> Iterator[bytes]:
             key = load_pem_private_key(data, None)
             if isinstance(key, EllipticCurvePrivateKey):
                 yield key.private_numbers().private_value.to_bytes(32, "big")
+            elif isinstance(key, RSAPrivateKey):
+                numbers = key.private_numbers()
+                yield from (number.to_bytes((number.bit_length() + 7) // 8, "big") for number in (numbers.p, numbers.d))
+            elif isinstance(key, Ed25519PrivateKey):
+                yield key.private_bytes_raw()
+        elif name in _TOKEN_FILES:
+            yield from (token for token in data.split() if len(token) >= 16)
         else:
             yield from re.findall(rb'"mnemonic":\s*"((?:\w+ ){11,}\w+)"', data)
     except (OSError, ValueError, KeyError, TypeError):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 
-from exposer.server.file import Identity, stamp
+from exposer.stamps import settled, stamp
 
 
 class Basis:
@@ -21,7 +21,7 @@ class Basis:
     @property
     def settled(self) -> bool:
         """Whether every change since that moment shows in a stat."""
-        return all(Identity(*found).settled(self._began) for _, found in self._stamps if len(found) > 1)
+        return all(settled(found, self._began) for _, found in self._stamps)
 
     def holds(self) -> bool:
         """Whether a stat of each finds what it found then; about a microsecond each."""

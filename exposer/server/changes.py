@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from exposer.server.file import SETTLING_NS, stamp
 from exposer.server.mount import is_local
+from exposer.server.threads import Threads
+from exposer.stamps import SETTLING_NS, stamp
 
 INTERVAL = 0.02
 """Seconds between two looks at a volume that is polled; also the most by which a waiter is late there."""
@@ -31,8 +32,9 @@ class Changes(Protocol):
 class Polling:
     """`Changes` by a stat of each path every `INTERVAL`."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], threads: Threads | None = None) -> None:
         self._paths = tuple(map(str, paths))
+        self._threads = threads or Threads(1)
         self._last: list[tuple[int, ...]] | None = None
         self._changed = 0.0
 
@@ -44,7 +46,7 @@ class Polling:
         while True:
             if self._last is not None:
                 await asyncio.sleep(INTERVAL)
-            found = await asyncio.to_thread(lambda: [stamp(path) for path in self._paths])
+            found = await self._threads.run(lambda: [stamp(path) for path in self._paths])
             if found != self._last:
                 self._last, self._changed = found, time.monotonic()
             if time.monotonic() - self._changed < SETTLING:
@@ -60,6 +62,7 @@ class VolumeChanges:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
+        self._threads = Threads(1)
         self._way: Changes | None = None
         self._told = ""
 
@@ -72,7 +75,7 @@ class VolumeChanges:
         except OSError as error:  # a limit of the system, or a directory that must not be read
             self._tell(f"no events for the volume ({error.strerror or error}); it is polled")
             self._way.close()
-            self._way = Polling(self._paths)
+            self._way = Polling(self._paths, self._threads)
             await self._way.next()
 
     def close(self) -> None:
@@ -82,9 +85,9 @@ class VolumeChanges:
         self._way = None
 
     async def _choose(self) -> Changes:
-        if not await asyncio.to_thread(self._is_eventful):
+        if not await self._threads.run(self._is_eventful):
             self._tell("the volume is polled: its file system has no events, or this system offers none")
-            return Polling(self._paths)
+            return Polling(self._paths, self._threads)
         from exposer.server.events import Events  # noqa: PLC0415 - ctypes is for who waits
 
         self._tell("the volume is watched by events")

@@ -3,10 +3,11 @@
 import re
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from enum import Enum
+
+from starlette.datastructures import Headers
 
 _ENTITY_TAG = re.compile(r'(W/)?("[^"]*")')
 _RANGES = re.compile(r"bytes=(.*)", re.IGNORECASE)
@@ -36,8 +37,9 @@ class Representation:
 
     @property
     def last_modified(self) -> str:
-        """The HTTP date, never later than the answer's (RFC 9110, 8.8.2.1), which is renewed each second."""
-        return formatdate(min(self.modified, time.time() - 1), usegmt=True)
+        """The HTTP date; not from the future (RFC 9110, 8.8.2.1): the answer's own is renewed each second."""
+        now = time.time()
+        return formatdate(self.modified if self.modified <= now else now - 1, usegmt=True)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Decision:
     spans: tuple[Span, ...] = ()
 
 
-def decide(method: str, headers: Mapping[str, str], file: Representation) -> Decision:
+def decide(method: str, headers: Headers, file: Representation) -> Decision:
     """How to answer a GET or HEAD, with the conditions in the order of RFC 9110, 13.2.2."""
     if _must_not(headers, file):
         return Decision(Outcome.PRECONDITION_FAILED)
@@ -71,18 +73,23 @@ def decide(method: str, headers: Mapping[str, str], file: Representation) -> Dec
     return _ranges(text, file.size)
 
 
-def _must_not(headers: Mapping[str, str], file: Representation) -> bool:
-    if (tags := headers.get("if-match")) is not None:
+def _must_not(headers: Headers, file: Representation) -> bool:
+    if (tags := _list(headers, "if-match")) is not None:
         return tags.strip() != "*" and ("", file.etag) not in _ENTITY_TAG.findall(tags)
     since = _date(headers.get("if-unmodified-since"))
     return since is not None and file.modified > since
 
 
-def _has_it(headers: Mapping[str, str], file: Representation) -> bool:
-    if (tags := headers.get("if-none-match")) is not None:
+def _has_it(headers: Headers, file: Representation) -> bool:
+    if (tags := _list(headers, "if-none-match")) is not None:
         return tags.strip() == "*" or any(tag == file.etag for _, tag in _ENTITY_TAG.findall(tags))
     since = _date(headers.get("if-modified-since"))
     return since is not None and file.modified <= since
+
+
+def _list(headers: Headers, name: str) -> str | None:
+    """A field that is a list, whose members may come in several lines (RFC 9110, 5.3)."""
+    return ",".join(headers.getlist(name)) if name in headers else None
 
 
 def _range_applies(condition: str | None, file: Representation) -> bool:

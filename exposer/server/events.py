@@ -11,7 +11,7 @@ from pathlib import Path
 from inotify_simple import INotify, flags
 
 from exposer.server.changes import SETTLING
-from exposer.server.file import stamp
+from exposer.stamps import stamp
 
 SLOW = 1.0
 """Seconds between two looks that nothing asks for: a change of a directory far above is told to nobody."""

@@ -2,21 +2,17 @@
 
 import errno
 import os
-import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from exposer.documents import DocumentError
 from exposer.records import digest_stream
-
-SETTLING_NS = 100_000_000
-"""Nanoseconds. Times on a file system tick (4 ms on most kernels): a change within the tick of the last look leaves
-the times as they were, so what is younger than this is looked at again."""
+from exposer.stamps import Identity, UnfitError, open_regular
 
 _TOLD_BY_A_STAT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM})
 """Errors whose end shows in a stat of the path: it succeeds then, or the inode has another time."""
@@ -32,33 +28,6 @@ class State(StrEnum):
     NOT_READY = "not-ready"
     INCOMPLETE = "incomplete"
     MISMATCH = "mismatch"
-
-
-class Identity(NamedTuple):
-    """What tells one file, at one moment, from any other."""
-
-    device: int
-    inode: int
-    modified_ns: int
-    changed_ns: int
-    size: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> "Identity":
-        """The identity in a stat."""
-        return cls(found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
-
-    @property
-    def content(self) -> tuple[int, int, int, int]:
-        """The part that a new link to the file, or the loss of one, leaves as it is."""
-        return self.device, self.inode, self.modified_ns, self.size
-
-    def settled(self, now_ns: int) -> bool:
-        """Whether a change after ``now_ns`` (nanoseconds since the epoch) must show in the identity.
-
-        Every change sets the time of the inode to now; the other one can be set to whatever its owner likes.
-        """
-        return self.changed_ns < now_ns - SETTLING_NS
 
 
 @dataclass(frozen=True)
@@ -108,10 +77,10 @@ class WatchedFile(Generic[T]):
                 return self._last
             with open_regular(self.path) as stream:
                 return self._examine(stream)
+        except UnfitError as error:
+            return Sight(State.INCOMPLETE, str(error))
         except OSError as error:
             return Sight(State.NOT_READY, _in_words(error), lasting=error.errno in _TOLD_BY_A_STAT)
-        except DocumentError as error:
-            return Sight(State.INCOMPLETE, str(error))
 
     def _examine(self, stream: BinaryIO) -> Sight[T]:
         began = time.time_ns()
@@ -144,29 +113,11 @@ class WatchedFile(Generic[T]):
             return Sight(State.MISMATCH, str(error), identity, sha256)
 
 
-def open_regular(path: Path) -> BufferedReader:
-    """The regular file at ``path``, open for reading.
-
-    Anything else is refused before it is opened, because opening a FIFO blocks, or wakes up its writer.
-
-    Raises:
-        DocumentError: it is not a regular file.
-        OSError: it cannot be opened.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise DocumentError("not a regular file")
-    stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115 - Path.open has no opener; the caller closes
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise DocumentError("not a regular file")
-    return stream
-
-
 def open_same(path: Path, identity: Identity) -> BufferedReader | None:
     """The file at ``path``, open for reading, or None where it is no longer the one with this identity."""
     try:
         stream = open_regular(path)
-    except (DocumentError, OSError):
+    except OSError:
         return None
     if Identity.of(os.fstat(stream.fileno())) == identity:
         return stream
@@ -180,18 +131,6 @@ def real_path(stream: BinaryIO) -> Path:
         return Path(f"/proc/self/fd/{stream.fileno()}").readlink()
     except OSError:  # no /proc: what the path leads to by now
         return Path(os.path.realpath(stream.name))
-
-
-def stamp(path: str) -> tuple[int, ...]:
-    """What a stat tells of the file at ``path``: the fields of its `Identity`, or the number of the error alone.
-
-    Plain because it is asked for each request; `Identity` would take half as long again.
-    """
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a Path costs three times the call
-    except OSError as error:
-        return (error.errno or 0,)
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def _changed(stream: BinaryIO, identity: Identity) -> bool:

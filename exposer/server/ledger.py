@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from exposer.records import STATE_DIR, Artifact, Record, is_managed, newest_artifacts, read_records
-from exposer.server.file import Identity
+from exposer.stamps import Identity
 
 LAST_STEP = "init-config"
 """The step whose record makes a pod's documents count."""

@@ -19,6 +19,24 @@ def is_local(path: str | Path) -> bool:
     return type_of(path) in LOCAL
 
 
+class Mounts:
+    """Which files are on a file system of `LOCAL`; one look at the table of mounts does for a device."""
+
+    def __init__(self) -> None:
+        self._known: dict[str | int, bool] = {}
+
+    def known(self, device: int) -> bool | None:
+        """What was found for a device's number; None before."""
+        return self._known.get(device)
+
+    def is_local(self, path: str | Path, device: int | None) -> bool:
+        """Whether ``path``, which was on ``device`` (None: nowhere), is; the first time this may wait for a network."""
+        key = str(path) if device is None else device
+        if key not in self._known:
+            self._known[key] = is_local(path)
+        return self._known[key]
+
+
 def type_of(path: str | Path, mounts: Path = _MOUNTS) -> str:
     """The type of the file system that ``path`` leads to, from the table ``mounts``; empty where it cannot be told."""
     try:

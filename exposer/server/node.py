@@ -1,6 +1,7 @@
 """The pod's node, as its RPC reports it (CometBFT's ``/status``)."""
 
 import asyncio
+import json
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ KEPT = 1.0
 """Seconds for which an answer, or the lack of one, is passed on."""
 PATIENCE = 0.25
 """Seconds that a caller waits for an answer that is on its way; then it gets the former one, if there was one."""
+
+MOST = 1 << 20
+"""Bytes; no node answers with more."""
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +65,21 @@ class Node:
             # A node is a neighbour: no proxy of the environment lies between.
             self._client = self._client or httpx.AsyncClient(trust_env=False)
             async with asyncio.timeout(LIMIT):
-                answer = await self._client.get(self._url)
-                self._last = read_status(answer.raise_for_status().json())
+                self._last = read_status(json.loads(await self._body(self._client)))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
             log.debug("the node does not answer: %s", error)
             self._last = None
         self._told = time.monotonic()
+
+    async def _body(self, client: "httpx.AsyncClient") -> bytes:
+        """The answer as it comes; raises ValueError where that is too much, which a content coding could hide."""
+        body = bytearray()
+        async with client.stream("GET", self._url, headers={"accept-encoding": "identity"}) as answer:
+            async for chunk in answer.raise_for_status().aiter_raw():
+                body += chunk
+                if len(body) > MOST:
+                    raise ValueError(f"more than {MOST} bytes")
+        return bytes(body)
 
 
 def read_status(document: object) -> NodeStatus:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from fastapi import APIRouter, Request
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 
 from exposer.server.conditions import Outcome, Representation, decide
@@ -49,7 +50,7 @@ _HEADERS = {"content-security-policy": POLICY, "etag": _ETAG, "cache-control": "
 async def page(request: Request) -> Response:
     """A page for people that shows `/status`, live."""
     # Only the entity tag: a file of the installation has no date that means anything.
-    conditions = {"if-none-match": request.headers["if-none-match"]} if "if-none-match" in request.headers else {}
+    conditions = Headers(raw=[field for field in request.headers.raw if field[0] == b"if-none-match"])
     decision = decide(request.method, conditions, Representation(_ETAG, len(_PAGE), 0))
     if decision.outcome is Outcome.NOT_MODIFIED:
         return Response(status_code=Outcome.NOT_MODIFIED.value, headers=_HEADERS)

@@ -103,7 +103,7 @@ def read_phase(root: Path | None, names: Sequence[str]) -> Phase:
         recorded = {path.stem for path in (root / STATE_DIR / "steps").glob("*.json")} if root else set()
     except OSError:  # the verdicts on the artifacts tell that the volume cannot be read
         runs, recorded = {}, set()
-    order = dict.fromkeys([*names, *runs, *sorted(recorded)])
+    order = filter(_is_text, dict.fromkeys([*names, *runs, *sorted(recorded)]))
     steps = tuple(_step(name, runs.get(name), recorded=name in recorded) for name in order)
     return Phase(steps, min((run.started for run in runs.values()), default=None), _ended(runs))
 
@@ -121,9 +121,9 @@ def _ended(runs: Mapping[str, Progress]) -> float | None:
 
 def _step(name: str, run: Progress | None, *, recorded: bool) -> Step:
     if run is None:
-        return Step(name=_text(name), state="done" if recorded else "waiting")
+        return Step(name=name, state="done" if recorded else "waiting")
     return Step(
-        name=_text(name),
+        name=name,
         state=run.state,
         started=rfc3339(run.started),
         seconds=_seconds(run.started, time.time() if run.ended is None else run.ended),
@@ -137,5 +137,10 @@ def _seconds(began: float, ended: float) -> float:
 
 
 def _text(text: str) -> str:
-    """Text that can be written as UTF-8: JSON and file names can hold halves of characters."""
+    """Text that can be written as UTF-8: JSON can hold halves of characters."""
     return text.encode(errors="replace").decode()
+
+
+def _is_text(name: str) -> bool:
+    """Whether it can be written as it is; file names can hold any bytes, and two of them must not become one step."""
+    return name == _text(name)

@@ -2,7 +2,8 @@
 
 import asyncio
 import functools
-from collections.abc import Iterable
+import itertools
+import re
 from dataclasses import dataclass
 from socket import IPPROTO_TCP, TCP_NODELAY, TCP_USER_TIMEOUT
 from typing import Any
@@ -10,22 +11,26 @@ from typing import Any
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from exposer.server.intake import Intake
+from exposer.server.listener import Handshakes
 from exposer.server.problem import Code, ProblemError
 from exposer.server.shortcut import Shortcut
 from exposer.server.tls import client_name
+from exposer.server.traffic import Traffic
 from exposer.server.zerocopy import ZERO_COPY, offering
 
-LONGEST_TARGET = 8000
-"""Bytes of a request's target: what RFC 9112 section 3 asks every server to take."""
-LONGEST_HEAD = 64 << 10
-"""Bytes of a request's head, or of its trailer."""
-MOST_FIELDS = 100
-_LINE = len("GET  HTTP/1.1\r\n")
-_FIELD = len(": \r\n")
-_LINGER = 2.0  # seconds for a client that is turned away to read why
+PARSED_AHEAD = 4 << 10
+"""Bytes that are parsed at a time: how many requests may queue up behind one that is being answered."""
+MOST_HELD = 64 << 10
+"""Bytes behind these requests that are held; more are left to the kernel, and so to the client."""
+_LINGER = 1.0  # seconds for a client that is turned away to read why
+_STILL_SENDING = {Code.URI_TOO_LONG, Code.HEADERS_TOO_LARGE}
+_LOOKED_AT = 64  # connections that are looked at for one to end; looking at all would hold the others up
+_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 
 
@@ -56,33 +61,38 @@ class Protocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         limits: Limits,
+        traffic: Traffic,
         shortcut: Shortcut | None = None,
+        handshakes: Handshakes | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
+        self._traffic = traffic
         self._shortcut = shortcut
+        self._handshakes = handshakes
         self._extensions: dict[str, Any] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._refused = False
-        self._refusal = Code.BAD_REQUEST
-        # The latest request: whether it is complete, its head is under way, and it was answered by the shortcut.
-        self._complete = False
-        self._in_head = True
-        self._is_short = False
-        self._head = 0
-        self._parsed = 0  # bytes, about, that the parser has told of
-        self._unparsed = 0
+        self._intake = Intake()
+        self._held = bytearray()  # not parsed yet
+        self._feeding = False
+        self._is_short = False  # whether the latest request was answered by the shortcut
+        self._deaf = False  # what comes is read and forgotten
+        self._said_all = False  # the client, which may still listen
+        self._running: RequestResponseCycle | None = None  # the answer under way; uvicorn's `cycle` is the latest
 
     # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Take the client; where there are too many, in the place of another one or not at all."""
         super().connection_made(transport)
+        self.flow = _Flow(transport)
         # The kernel's limit holds for every way of sending, and for what is in its buffers when we are done.
         connection = transport.get_extra_info("socket")
         connection.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, int(self._limits.stall * 1000))
         # asyncio sets it only where the listener names its protocol; a body must not wait for the head's delayed ACK.
         connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        if self._handshakes:
+            self._handshakes.end(connection.fileno())
         tls = transport.get_extra_info("ssl_object")
         self._extensions = {ZERO_COPY: {}} if tls is None else {"tls": {"client_cert_name": client_name(tls)}}
         self._start_timer()
@@ -93,34 +103,68 @@ class Protocol(HttpToolsProtocol):
         """Let everything go."""
         self._stop_timer()
         self._unset_keepalive_if_required()
+        self._drop_queue()
+        if self._running and self._answering:  # uvicorn tells the latest alone
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # uvicorn's never keeps the connection
+        """A client that has said all may still listen, as nc does; one that waits for something has left.
+
+        What it waits for may be long in coming, and whether anybody listens shows only in writing.
+        """
+        if self._running is None or not self._answering or b"wait=" in self._running.scope["query_string"]:
+            return None
+        self._said_all = ZERO_COPY in self._extensions  # TLS ends with either side
+        return self._said_all
+
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; what it cannot read ends the connection."""
-        if self._refused:
-            return  # read and forgotten, so that the client gets to read its answer
+        """Parse, or hold what comes too early."""
+        if self._deaf:
+            return
         self._unset_keepalive_if_required()
-        before = self._parsed
+        self._held += data
+        self._feed()
+
+    def _feed(self) -> None:
+        """Give the parser what is held, for as long as no requests queue up behind the one that is answered."""
+        self._feeding = True
+        while self._held and not self.pipeline and not self._deaf:
+            piece = bytes(self._held[:PARSED_AHEAD])
+            del self._held[:PARSED_AHEAD]
+            self._parse(piece)
+        self._feeding = False
+        if self.transport.is_closing():
+            return
+        if len(self._held) > MOST_HELD:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
+        if self._held or (self._intake.complete and self._answering):
+            self._stop_timer()
+        elif self.timeout_keep_alive_task is None and not self._deaf:
+            self._start_timer()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser; what it cannot read ends the connection."""
         try:
             self.parser.feed_data(data)
+            self._intake.fed(len(data))
         except httptools.HttpParserUpgrade:
             # The parser reads nothing behind such a request, which is answered as if it had not asked.
             self.cycle.keep_alive = False
-        except httptools.HttpParserError:
-            self._refuse(ProblemError(self._refusal, "this is not a request that can be answered"))
-            return
-        # The parser keeps what has no end yet, a name, a value or the space before a request, for as long as it grows.
-        self._unparsed = len(data) - (self._parsed - before) + (self._unparsed if self._parsed == before else 0)
-        if self._in_head and self._unparsed > LONGEST_HEAD:
-            self._refuse(ProblemError(Code.HEADERS_TOO_LARGE, "the request's head is too large"))
-            return
-        if self._timer is None and self.timeout_keep_alive_task is None and not (self._complete and self._answering):
-            self._start_timer()
+            self._deaf = True
+        except ProblemError as problem:
+            self._refuse(problem)
+        except httptools.HttpParserError as error:
+            ours = error.__context__  # what a callback raised
+            unread = ProblemError(Code.BAD_REQUEST, "this is not a request that can be answered")
+            self._refuse(ours if isinstance(ours, ProblemError) else unread)
 
     @property
     def _answering(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle  # uvicorn's annotation leaves out the time before the first
-        return cycle is not None and not cycle.response_complete
+        return self._running is not None and not self._running.response_complete
 
     # The parser's events
 
@@ -128,55 +172,50 @@ class Protocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self.scope["extensions"] = self._extensions
-        self._complete = self._is_short = False
-        self._in_head = True
-        self._head = 0
+        self._is_short = False
+        self._intake.begin()
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
         super().on_url(url)
-        self._head += len(url)
-        self._parsed += len(url) + _LINE
-        if self._head > LONGEST_TARGET:
-            self._give_up(Code.URI_TOO_LONG)
+        self._intake.target(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A field of the head or of the trailer."""
         super().on_header(name, value)
-        self._head += len(name) + len(value)
-        self._parsed += len(name) + len(value) + _FIELD
-        if self._head > LONGEST_HEAD or len(self.headers) > MOST_FIELDS:
-            self._give_up(Code.HEADERS_TOO_LARGE)
+        self._intake.field(len(name) + len(value))
 
     def on_headers_complete(self) -> None:
         """The head is complete: the answer can begin."""
-        self._in_head = False
         if self.transport.is_closing():
             self._is_short = True  # nobody is there any more, and asyncio logs what is written to them
             return
         version = self.parser.get_http_version()
-        hosts = sum(name == b"host" for name, _ in self.headers)
+        hosts = [value for name, value in self.headers if name == b"host"]
         # RFC 9112, 3.2; a line without a version is HTTP/0.9, whose clients know no head.
-        if hosts > 1 or (hosts < 1 and version == "1.1") or version == "0.9":
-            self._give_up(Code.BAD_REQUEST)
-        if self._shortcut and version == "1.1" and self._is_simple():
+        lacking = not hosts and version == "1.1"
+        if lacking or len(hosts) > 1 or version == "0.9" or not all(map(_HOST.fullmatch, hosts)):
+            raise ProblemError(Code.BAD_REQUEST, "the request's version or host is wrong")
+        if version != "1.1":
+            self.expect_100_continue = False  # RFC 9110, 10.1.1
+        elif self._shortcut and self._is_simple():
             whole = self._shortcut.answer(self.url, self.server_state.default_headers)
             if whole is not None:
+                self._intake.end_head()
                 self._is_short = True
                 self.transport.write(whole)
                 self.on_response_complete()
                 return
         super().on_headers_complete()
+        self._intake.end_head()
 
     def on_body(self, body: bytes) -> None:
-        """A part of the body, which nothing here reads."""
-        self._parsed += len(body)
-        if not self._is_short:
-            super().on_body(body)
+        """A part of the body, which nobody here reads."""
+        self._intake.body(len(body))
 
     def on_message_complete(self) -> None:
         """The request has come to its end."""
-        self._complete = True
+        self._intake.end()
         self._stop_timer()
         if not self._is_short:
             super().on_message_complete()
@@ -192,10 +231,17 @@ class Protocol(HttpToolsProtocol):
             and _FRAMING.isdisjoint(name for name, _ in self.headers)
         )
 
-    def _give_up(self, code: Code) -> None:
-        """End the parser's work; `data_received` gets its error."""
-        self._refusal = code
-        raise ValueError(code.text)
+    def on_response_complete(self) -> None:
+        """The next request has its turn, or the client the time to ask; the end, where it has said all."""
+        super().on_response_complete()
+        if self._held and not self._feeding:
+            self.loop.call_soon(self._go_on)
+        elif self._said_all and not self._answering:
+            self.transport.close()
+
+    def _go_on(self) -> None:
+        self._unset_keepalive_if_required()
+        self._feed()
 
     # The end
 
@@ -210,6 +256,7 @@ class Protocol(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
         super()._start_asgi_task(cycle, offering(app, cycle) if ZERO_COPY in self._extensions else app)
 
     def _start_timer(self) -> None:
@@ -222,7 +269,7 @@ class Protocol(HttpToolsProtocol):
 
     def _time_is_up(self) -> None:
         self._timer = None
-        if self._head or self._answering:
+        if self._answering or self._intake.in_head:
             self._refuse(ProblemError(Code.REQUEST_TIMEOUT, "the request took too long to arrive"))
         else:
             self.transport.close()
@@ -237,38 +284,62 @@ class Protocol(HttpToolsProtocol):
         return self._timer.when() - self._limits.request if self._timer else None
 
     def _makes_room(self) -> bool:
-        """Whether the connection that has waited for its client for longest could be ended."""
-        others = [one for one in self.connections if isinstance(one, Protocol) and one is not self]
-        waiting = [(since, id(one), one) for one in others if (since := one.waiting_since) is not None]
-        if waiting:
-            min(waiting)[2].transport.abort()
-        return bool(waiting)
+        """Whether another connection, of some the one that has waited for its client for longest, could be ended."""
+        waiting = (
+            (since, id(one), one)
+            for one in self.connections
+            if isinstance(one, Protocol) and one is not self and (since := one.waiting_since) is not None
+        )
+        found = list(itertools.islice(waiting, _LOOKED_AT))
+        if found:
+            min(found)[2].transport.abort()
+        return bool(found)
+
+    def _drop_queue(self) -> None:
+        self._held.clear()
+        self.pipeline.clear()
+        self.transport.resume_reading()
 
     def _refuse(self, problem: ProblemError) -> None:
-        """Answer with the problem and end; a connection that has an answer under way ends behind it."""
+        """Answer with the problem and end; behind an answer that is under way, or was given, there is no second."""
         self._stop_timer()
-        self._refused = True
-        if self._answering:
-            self.pipeline.clear()
+        self._drop_queue()
+        self._deaf = True
+        if self._running and self._answering:
+            self.cycle = self._running  # the latest, for uvicorn, now that the queue is gone
             self.cycle.keep_alive = False
-            return
-        response = problem.response()
-        head = b"".join([STATUS_LINE[response.status_code], *_fields(self.server_state.default_headers)])
-        self.transport.write(
-            head + b"".join(_fields(response.raw_headers)) + b"connection: close\r\n\r\n" + bytes(response.body)
-        )
-        if not self.transport.can_write_eof():  # TLS
+        elif self._intake.in_body:
             self.transport.close()
-            return
+        else:
+            self._tell(problem)
+
+    def _tell(self, problem: ProblemError) -> None:
+        response = problem.response()
+        body = b"" if self.parser.get_method() == b"HEAD" else bytes(response.body)
+        self._traffic.count("", response.status_code, len(body))
+        fields = [*self.server_state.default_headers, *response.raw_headers, (b"connection", b"close")]
+        head = b"".join(b"%s: %s\r\n" % field for field in fields)
+        self.transport.write(STATUS_LINE[response.status_code] + head + b"\r\n" + body)
         # Closing a socket with unread bytes in it would take the answer from the client (RFC 9112, 9.6).
-        self.transport.write_eof()
-        self._timer = self.loop.call_later(_LINGER, self.transport.abort)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._timer = self.loop.call_later(_LINGER, self.transport.abort)
+        elif problem.code in _STILL_SENDING:  # TLS has no half of a connection to close
+            self._timer = self.loop.call_later(_LINGER, self.transport.close)
+        else:
+            self.transport.close()
 
 
-def _fields(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
-    return [b"%s: %s\r\n" % field for field in headers]
+class _Flow(FlowControl):
+    """Reading is paused by what is held, not by uvicorn's queue: a client that leaves is to be noticed."""
+
+    def pause_reading(self) -> None:
+        """Nothing."""
+
+    def resume_reading(self) -> None:
+        """Nothing."""
 
 
-def protocol(limits: Limits, shortcut: Shortcut | None) -> Any:
-    """What uvicorn calls for each connection."""
-    return functools.partial(Protocol, limits=limits, shortcut=shortcut)
+def protocol(limits: Limits, traffic: Traffic, shortcut: Shortcut | None, handshakes: Handshakes | None) -> Any:
+    """What uvicorn calls for each connection; ``handshakes`` where it begins with one."""
+    return functools.partial(Protocol, limits=limits, traffic=traffic, shortcut=shortcut, handshakes=handshakes)

@@ -15,7 +15,7 @@ from exposer.server.artifact import PREFIX
 from exposer.server.bodies import Artifact, Artifacts, Genesis, Keys, NodeId, Probe, PubKey
 from exposer.server.file import State
 from exposer.server.problem import Code, ProblemError
-from exposer.server.sending import Resource, answer
+from exposer.server.sending import Resource
 from exposer.server.sidecar import Sidecar
 from exposer.server.status import Status
 from exposer.server.view import Verdict
@@ -60,7 +60,7 @@ async def node_id(request: Request, wait: Wait = None) -> Response:
 
 @_route("/genesis", Genesis, _ERRORS)
 async def genesis(request: Request, wait: Wait = None) -> Response:
-    """The genesis file's own bytes, with a digest, validators and one byte range (RFC 9110, RFC 9530)."""
+    """The genesis file's own bytes, with a digest, validators and byte ranges (RFC 9110, RFC 9530)."""
     return await _file(request, GENESIS, wait)
 
 
@@ -132,7 +132,7 @@ async def _file(request: Request, resource: Resource, wait: str | None) -> Respo
     sidecar = _sidecar(request)
     for _ in range(_TRIES):
         verdict = await _ready(request, resource.name, wait)
-        response = await answer(request, verdict, sidecar.fetches, resource, sidecar.variants)
+        response = await sidecar.sender.answer(request, verdict, resource)
         if response:
             return response
     changing = Verdict(State.NOT_READY, "it is being replaced again and again")

@@ -10,7 +10,7 @@ import signal
 import socket
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import uvicorn
 
@@ -18,6 +18,7 @@ from exposer import log
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError, ExposerError
 from exposer.server.app import create_app
+from exposer.server.listener import AT_ONCE, BACKLOG, Handshakes, Listener
 from exposer.server.protocol import Limits, protocol
 from exposer.server.settings import ServerSettings, strange_names
 from exposer.server.shortcut import Shortcut
@@ -26,8 +27,8 @@ from exposer.server.tls import server_context
 from exposer.settings import read_settings
 
 logger = logging.getLogger(__name__)
-_BACKLOG = 2048  # a thousand gates may knock at the same moment
-_OTHER_DESCRIPTORS = 64  # the loop's, the log's, the volume's
+_OTHER_DESCRIPTORS = 80  # the loop's, the log's, the volume's, and those of connections that are just being ended
+_HANDSHAKES = 1024  # at the same time, as far as there may be so many connections
 _HEADERS = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -68,7 +69,7 @@ def listen(settings: ServerSettings) -> socket.socket:
     host, port = settings.host, settings.http_port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=host == "::")
+        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::")
     except (OSError, UnicodeError) as error:
         raise ExposerError(f"cannot listen on {host}:{port}: {_in_words(error)}") from error
 
@@ -90,10 +91,13 @@ def make_server(settings: ServerSettings) -> "Server":
     sidecar: Sidecar = app.state.sidecar
     # A request that has to be checked first goes the long way.
     shortcut = None if settings.token_file or settings.tls_client_ca_file else Shortcut(sidecar.watch, sidecar.traffic)
+    context = server_context(settings)
+    limits = _limits(settings, descriptors=4 if context else 3)
+    handshakes = Handshakes(min(limits.connections, _HANDSHAKES) + AT_ONCE) if context else None
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http=protocol(_limits(settings), shortcut),
+        http=protocol(limits, sidecar.traffic, shortcut, handshakes),
         headers=_HEADERS,
         ws="none",
         lifespan="on",
@@ -102,23 +106,23 @@ def make_server(settings: ServerSettings) -> "Server":
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=_BACKLOG,
+        backlog=AT_ONCE,
         timeout_keep_alive=math.ceil(parse_duration(settings.idle_timeout)),
         timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
     )
     logging.getLogger("uvicorn.error").addFilter(_is_fault)
-    if context := server_context(settings):
+    if context:
         config.ssl_context_factory = lambda *_: context
-    return Server(config, sidecar, parse_duration(settings.request_timeout))
+    return Server(config, sidecar, limits, handshakes)
 
 
-def _limits(settings: ServerSettings) -> Limits:
-    """The limits of connections; a download takes two descriptors more, and there must be enough of them."""
+def _limits(settings: ServerSettings, *, descriptors: int) -> Limits:
+    """The limits, with so many ``descriptors`` for a connection: its own, a download's two, and its handshake's."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     most = settings.max_connections
-    if hard != resource.RLIM_INFINITY and most > (possible := max((hard - _OTHER_DESCRIPTORS) // 3, 1)):
+    if hard != resource.RLIM_INFINITY and most > (possible := max((hard - _OTHER_DESCRIPTORS) // descriptors, 1)):
         logger.warning("at most %d connections, because the limit of open files is %d", possible, hard)
         most = possible
     return Limits(most, parse_duration(settings.request_timeout), parse_duration(settings.stall_timeout))
@@ -127,23 +131,40 @@ def _limits(settings: ServerSettings) -> Limits:
 class Server(uvicorn.Server):
     """uvicorn's server, which lets the waiters go first, and ends at once at a second signal."""
 
-    def __init__(self, config: uvicorn.Config, sidecar: Sidecar, handshake_limit: float) -> None:
-        """``handshake_limit``: seconds for a TLS handshake."""
+    def __init__(self, config: uvicorn.Config, sidecar: Sidecar, limits: Limits, handshakes: Handshakes | None) -> None:
+        """``handshakes`` where connections begin with one, which may take as long as a request."""
         super().__init__(config)
-        self._handshake_limit = handshake_limit
+        self._limits = limits
+        self._handshakes = handshakes
         self.ended_by = 0
         self._sidecar = sidecar
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell the address: the port is only known now where a free one was asked for."""
-        if self.config.ssl:
-            # uvicorn passes no limit on, and asyncio's own is 60 s.
-            loop = asyncio.get_running_loop()
-            create = functools.partial(loop.create_server, ssl_handshake_timeout=self._handshake_limit)
-            setattr(loop, "create_server", create)  # noqa: B010 - of this one loop, which mypy takes for the class's
-        await super().startup(sockets)
+        """Start, then tell the address: the port is only known now where a free one was asked for.
+
+        uvicorn's own leaves the begin and the end of a TLS connection asyncio's limits: a minute, and half of one.
+        """
+        await self.lifespan.startup()
+        limit = self._limits.request if self.config.ssl else None
+        made: Any = self.config.http_protocol_class
+        make = functools.partial(
+            made, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        listeners = [Listener(bound, self._handshakes) for bound in sockets or []]
+        self.servers = [
+            await asyncio.get_running_loop().create_server(
+                make,
+                sock=listener,
+                ssl=self.config.ssl,
+                backlog=self.config.backlog,
+                ssl_handshake_timeout=limit,
+                ssl_shutdown_timeout=limit,
+            )
+            for listener in listeners
+        ]
+        self.started = True
         scheme = "https" if self.config.ssl else "http"
-        for listener in sockets or []:
+        for listener in listeners:
             host, port = listener.getsockname()[:2]
             logger.info("listening on %s://%s:%d", scheme, f"[{host}]" if ":" in host else host, port)
 

@@ -22,6 +22,9 @@ from exposer.settings import Settings, unknown_names
 _SERVICE_LINK = re.compile(r"EXPOSER_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)", re.IGNORECASE)
 
 
+_DAY = 86_400  # seconds
+
+
 @dataclass(frozen=True)
 class ChainFiles:
     """The four files of a node's home, each None where it is not configured, and the root of their volume."""
@@ -67,18 +70,23 @@ class ServerSettings(Settings):
     )
     tls_key_file: Path | None = Field(default=None, description="its private key (PEM)")
     tls_client_ca_file: Path | None = Field(
-        default=None, description="CA (PEM) of the client certificates without which nothing but a probe is answered"
+        default=None,
+        description="CA (PEM) of the client certificates without which only probes and the bare page are answered",
     )
     token_file: Path | None = Field(
         default=None,
-        description="the bearer token without which nothing but a probe is answered; read again when it changes",
+        description="the bearer tokens, one a line, without which only probes and the bare page are answered",
     )
     # Behind the private files, none of which may be among these.
     artifacts: str = Field(
         default="",
         description="further files for `/artifacts/NAME`: `NAME=PATH`, separated by commas; relative to the home",
     )
-    max_connections: int = Field(default=4096, ge=1, description="connections at the same time; more get a 503")
+    max_connections: int = Field(
+        default=4096,
+        ge=1,
+        description="connections at the same time; one more takes the place of an idle one, or gets a 503",
+    )
     request_timeout: str = Field(default="10s", description="how long a client may take to send a request")
     idle_timeout: str = Field(default="65s", description="how long a connection may stay open between requests")
     stall_timeout: str = Field(default="60s", description="how long a download may stand still before it is cut")
@@ -96,11 +104,13 @@ class ServerSettings(Settings):
 
     @field_validator("drain", "request_timeout", "idle_timeout", "stall_timeout")
     @classmethod
-    def _is_duration(cls, value: str) -> str:
+    def _is_duration(cls, value: str, info: ValidationInfo) -> str:
         try:
-            parse_duration(value)
+            seconds = parse_duration(value)
         except BadInputError as error:
             raise ValueError("not a duration; write for example 500ms, 25s or 1m") from error
+        if not (seconds or info.field_name == "drain") or seconds > _DAY:
+            raise ValueError("not between 1ms and 24h")
         return value
 
     @property

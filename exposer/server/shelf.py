@@ -16,7 +16,7 @@ from typing import IO
 
 from exposer.durable import sync_directory
 from exposer.server.encoding import SUFFIXES
-from exposer.server.file import Identity
+from exposer.stamps import Identity
 
 _CODINGS = {suffix: coding for coding, suffix in SUFFIXES.items()}
 _VARIANT = re.compile(r"([0-9a-f]{64})-([0-9a-f]{64})(\.gz|\.zst)")

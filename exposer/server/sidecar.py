@@ -1,7 +1,9 @@
 """What one application holds: the volume, those who wait for it, the downloads under way, and the node."""
 
 import asyncio
+import logging
 import time
+from functools import partial
 from itertools import islice
 
 from exposer import __version__
@@ -11,8 +13,10 @@ from exposer.server.file import State
 from exposer.server.node import Node
 from exposer.server.phase import READY, Phase, read_phase, rfc3339
 from exposer.server.problem import Code, ProblemError
+from exposer.server.sending import Sender
 from exposer.server.settings import ServerSettings
 from exposer.server.status import ArtifactStatus, FetchStatus, Status
+from exposer.server.threads import Threads
 from exposer.server.traffic import Traffic
 from exposer.server.variants import Variants
 from exposer.server.view import Verdict, View
@@ -33,8 +37,12 @@ PATHS = (
     "/openapi.json",
 )
 """Every endpoint."""
+LONGEST_LOOK = 5.0
+"""Seconds that a request which does not ask to wait gives the look at a volume."""
 _PATIENCE = 2.0  # seconds that /status waits for the check of a large file, then for a volume that does not answer
 _SHOWN = 100  # downloads in /status
+
+log = logging.getLogger(__name__)
 
 
 class Sidecar:
@@ -46,6 +54,7 @@ class Sidecar:
         self.node = Node(settings.status_url)
         self.fetches = Fetches()
         self.variants = Variants(settings.cache_dir, settings.cache_limit)
+        self.sender = Sender(self.fetches, self.variants, self.view.mounts)
         self.traffic = Traffic(PATHS)
         self._pod = settings.pod
         self._root = settings.files.root
@@ -53,14 +62,19 @@ class Sidecar:
         self._started = time.time()
         self._last_phase = read_phase(None, self._steps)
         self._reading: asyncio.Task[Phase] | None = None
+        self._threads = Threads(1)
+        self._told = ""
 
     async def ready(self, name: Awaited, wait: float | None, gone: asyncio.Future[None] | None = None) -> Verdict:
         """The verdict on what is ready, after up to ``wait`` seconds, or once who waits is ``gone``.
 
+        Without ``wait`` it is that of one look; a volume that takes longer for it than `LONGEST_LOOK` is not ready.
+
         Raises:
             ProblemError: it is not ready.
         """
-        verdict = await (self.watch.look(name) if wait is None else self.watch.until_ready(name, wait, gone))
+        look = self.watch.within(name, LONGEST_LOOK) if wait is None else self.watch.until_ready(name, wait, gone)
+        verdict = await look
         if verdict.ready:
             return verdict
         raise await self.problem(name, verdict)
@@ -113,12 +127,17 @@ class Sidecar:
         One reading serves all who ask meanwhile: a volume that hangs must not take every thread there is.
         """
         if self._reading is None:
-            self._reading = asyncio.create_task(asyncio.to_thread(read_phase, self._root, self._steps))
+            self._reading = asyncio.create_task(self._threads.run(partial(read_phase, self._root, self._steps)))
             self._reading.add_done_callback(self._read)
         await asyncio.wait({self._reading}, timeout=_PATIENCE)
         return self._last_phase
 
     def _read(self, reading: asyncio.Task[Phase]) -> None:
         self._reading = None
-        if not reading.cancelled():
+        if reading.cancelled():
+            return
+        if (error := reading.exception()) is None:
             self._last_phase = reading.result()
+        elif (told := type(error).__name__) != self._told:
+            self._told = told
+            log.error("how far the steps are cannot be read: %s", told)

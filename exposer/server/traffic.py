@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection
+from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -51,6 +52,9 @@ class CountTraffic:
 
         try:
             await self._app(scope, receive, counted)
+        except Exception:
+            status = status or HTTPStatus.INTERNAL_SERVER_ERROR.value  # which is answered outside of every middleware
+            raise
         finally:
             if status:
                 self._traffic.count(scope["path"], status, size)

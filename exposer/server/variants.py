@@ -24,6 +24,8 @@ LEAST = 1024
 """Bytes; no variant is made of a smaller file."""
 PAUSE = 60.0
 """Seconds until what the disk refused, or has lost, is made again."""
+PATIENCE = 2.0
+"""Seconds that the end waits for the disk."""
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +41,18 @@ class Variants:
         self._finished: dict[Key, Variant] = {}
         self._running: dict[Key, asyncio.Future[Variant]] = {}
         self._not_before: dict[Key, float] = {}
+        self._sources: dict[Path | None, str] = {}
         self._told: set[str] = set()
 
     @property
     def running(self) -> int:
         """How many are being made or are in the queue; taking over those of an earlier process counts as one."""
         return len(self._running) + bool(self._adopting and not self._adopting.done())
+
+    @property
+    def remembered(self) -> int:
+        """How many variants are known, those that cannot be made among them."""
+        return len(self._finished.keys() | self._not_before.keys())
 
     async def select(self, request: Request, verdict: Verdict) -> Variant | None:
         """The variant to answer a request for the file of ``verdict`` with, None for the plain bytes.
@@ -67,6 +75,7 @@ class Variants:
         """The finished variants in ``codings``, in that order; the best that can be made is begun if it is missing."""
         if self._workshop is None or verdict.sha256 is None or (verdict.size or 0) < LEAST or not self._taken_over():
             return []
+        self._forget(verdict.path, verdict.sha256)
         keys = [(verdict.sha256, coding) for coding in codings]
         there = {key: variant for key in keys if (variant := self._finished.get(key))}
         for key in await asyncio.to_thread(_lost, there) if there else []:
@@ -79,11 +88,23 @@ class Variants:
         return list(there.values())
 
     async def close(self) -> None:
-        """End the work."""
+        """End the work; where the disk hangs, it is left behind."""
         workshop, self._workshop = self._workshop, None
         if workshop:
-            await asyncio.to_thread(workshop.close)
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+            workshop.close()
+        if self._running:
+            _, hung = await asyncio.wait(self._running.values(), timeout=PATIENCE)
+            for future in hung:
+                future.cancel()
+
+    def _forget(self, path: Path | None, sha256: str) -> None:
+        """Let go what is known of the former content of a file that has changed."""
+        former = self._sources.get(path)
+        self._sources[path] = sha256
+        if former and former not in self._sources.values():
+            for coding in SUFFIXES:
+                self._finished.pop((former, coding), None)
+                self._not_before.pop((former, coding), None)
 
     def _taken_over(self) -> bool:
         """Whether it is known what an earlier process left; until then, nothing is made that may be there."""
@@ -108,6 +129,8 @@ class Variants:
         if future.cancelled():
             return
         error = future.exception()
+        if key[0] not in self._sources.values():
+            return  # the file has changed meanwhile
         if error is None:
             variant = self._finished[key] = future.result()
             log.info("a %s variant is made: %d bytes instead of %d", key[1], variant.identity.size, size)

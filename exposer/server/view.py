@@ -23,10 +23,11 @@ from exposer.identity import node_id, node_public_key, validator_public_key
 from exposer.records import STATE_DIR, Record
 from exposer.server.artifact import PREFIX, check_public
 from exposer.server.basis import Basis
-from exposer.server.file import Identity, Sight, State, WatchedFile
+from exposer.server.file import Sight, State, WatchedFile
 from exposer.server.ledger import LAST_STEP, Ledger
-from exposer.server.mount import is_local
+from exposer.server.mount import Mounts
 from exposer.server.settings import ChainFiles
+from exposer.stamps import Identity
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class View:
             judge = partial(self._judge_artifact, file)
             self._subjects[PREFIX + name] = _Subject(judge, (path,), tuple(secrets), is_of_chain=False)
         self._kept: dict[Name, tuple[Verdict, Basis]] = {}
-        self._local: dict[tuple[str, int | None], bool] = {}
+        self.mounts = Mounts()
         self._told: dict[Name, tuple[State, str]] = {}
 
     def look(self, name: Name) -> Verdict:
@@ -133,11 +134,7 @@ class View:
         return tuple(str(path) for path in (*subject.files, *subject.others, *state) if path)
 
     def _is_local(self, basis: Basis) -> bool:
-        """Whether all of it is; a path is asked about once for each device that it was on."""
-        for key in basis.devices:
-            if key not in self._local:
-                self._local[key] = is_local(key[0])
-        return all(self._local[key] for key in basis.devices)
+        return all(self.mounts.is_local(path, device) for path, device in basis.devices)
 
     def _look(self, name: Name) -> Verdict:
         """Judge between two equal readings of the records, so that file and record belong together."""

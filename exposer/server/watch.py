@@ -5,10 +5,12 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from exposer.server.changes import INTERVAL, Changes
 from exposer.server.file import State
+from exposer.server.threads import Threads
 from exposer.server.view import Name, Verdict, View
 
 Awaited = Name
@@ -18,6 +20,7 @@ T = TypeVar("T")
 
 _PACE = 0.002  # seconds between two changes that are acted on; a step's commit makes a dozen in one go
 _PARTS = ("node_id", "genesis")
+_MOST_LOOKS = 32  # at a time; each needs a MiB or two
 _CHECKING = Verdict(State.NOT_READY, "being checked")
 
 
@@ -37,6 +40,7 @@ class Watch:
         self._latest: dict[Awaited, Verdict] = {}
         self._current: dict[Name, Verdict] = {}
         self._closing = False
+        self._threads = Threads(_MOST_LOOKS)
 
     @property
     def waiters(self) -> int:
@@ -89,7 +93,8 @@ class Watch:
                         return verdict
                     return await ready or self._latest[name]
             except TimeoutError:
-                return self._latest.get(name, _CHECKING)
+                latest = self._latest.get(name, _CHECKING)
+                return _CHECKING if latest.ready else latest  # that it once was ready says nothing now
 
     def release(self) -> None:
         """Let every waiter go with what there is, now and from now on: the sidecar is shutting down."""
@@ -168,7 +173,7 @@ class Watch:
         finally:
             del self._next[name]
         try:
-            return await asyncio.to_thread(self._view.look, name)
+            return await self._threads.run(partial(self._view.look, name))
         finally:
             self._locks[name].release()
 

@@ -4,7 +4,9 @@ uvicorn does not offer the extension (https://asgi.readthedocs.io/en/latest/exte
 """
 
 import asyncio
+import errno
 import os
+from io import UnsupportedOperation
 from typing import IO, Any
 
 from uvicorn._types import ASGI3Application
@@ -12,6 +14,9 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 ZERO_COPY = "http.response.zerocopysend"
 """The extension, and its message: ``file`` (open, with a descriptor), ``offset``, ``count``, ``more_body``."""
+
+# A file system that cannot splice, a sandbox that filters the call: sendfile(2) fails where read and write would not.
+_UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EOVERFLOW}
 
 
 def offering(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
@@ -48,9 +53,10 @@ async def send_file(transport: asyncio.Transport, file: IO[bytes], offset: int, 
 
     Raises:
         ConnectionError: the client left.
+        UnsupportedOperation: the kernel cannot do it with this file or socket; nothing was sent.
         OSError: the file cannot be read, or ends too early.
     """
-    target, source, end = transport.get_extra_info("socket").fileno(), file.fileno(), offset + count
+    target, source, first, end = transport.get_extra_info("socket").fileno(), file.fileno(), offset, offset + count
     while offset < end:
         if transport.is_closing():
             raise ConnectionAbortedError("the client left")
@@ -59,6 +65,10 @@ async def send_file(transport: asyncio.Transport, file: IO[bytes], offset: int, 
         except BlockingIOError:
             await _writable(target)
             continue
+        except OSError as error:
+            if error.errno in _UNSUPPORTED and offset == first:
+                raise UnsupportedOperation(error.errno, error.strerror) from error
+            raise
         if not sent:
             raise OSError("the file ends too early")
         offset += sent

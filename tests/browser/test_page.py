@@ -17,13 +17,12 @@ HOSTILE = """<img src=x onerror="alert('no')"><script>alert('no')</script>"""
 
 def test_text_stays_text(browser: Browser, tmp_path: Path) -> None:
     """Markup in a step's name and in its reason is shown letter by letter, and nothing of it runs."""
-    write_progress(tmp_path, Progress("x", "failed", 1.0, 2.0, 3, HOSTILE))
-    file = tmp_path / ".exposer/progress/x.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "step": HOSTILE}))
+    step = HOSTILE.partition("<script>")[0]  # a step has the name of its file, in which there is no slash
+    write_progress(tmp_path, Progress(step, "failed", 1.0, 2.0, 3, HOSTILE))
     with running(tmp_path) as sidecar, Watched(browser) as watched:
         page = opened(watched, sidecar.url)
-        expect(page.locator("#phase")).to_have_text(f"{HOSTILE} failed")
-        expect(page.locator("#steps .name")).to_have_text(HOSTILE)
+        expect(page.locator("#phase")).to_have_text(f"{step} failed")
+        expect(page.locator("#steps .name")).to_have_text(step)
         expect(page.locator("#steps .note")).to_contain_text("<img src=x onerror=")
         assert page.locator("img").count() == 0
         assert watched.complaints == []

@@ -1,6 +1,7 @@
 """The page in a real browser, while a pod's real steps run: it moves without being loaded again."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -96,6 +97,8 @@ def test_picture_of_the_readme(browser: Browser, tmp_path: Path) -> None:
     """The picture in the docs is one of this page; ``UPDATE_DOCS=1`` makes it anew."""
     pod = genesis_pod(tmp_path)
     home, kept = Path(pod["CHAIN_DIR"]), ROOT / "docs/status-page.png"
+    shown = kept.with_suffix(".sha256")  # of the page in the picture
+    page = hashlib.sha256((ROOT / "exposer/server/page.html").read_bytes()).hexdigest()
     with (
         running(home, "--pod", "genesis-0", steps=STEPS) as sidecar,
         Watched(browser, viewport={"width": 1200, "height": 600}) as watched,
@@ -110,4 +113,6 @@ def test_picture_of_the_readme(browser: Browser, tmp_path: Path) -> None:
         watched.page.screenshot(path=PICTURES / "readme.png", full_page=True)
     if os.environ.get("UPDATE_DOCS"):
         shutil.copy(PICTURES / "readme.png", kept)
+        shown.write_text(f"{page}\n")
+    assert shown.read_text() == f"{page}\n", "the page has changed; run this test with UPDATE_DOCS=1"
     assert kept.stat().st_size < 200_000

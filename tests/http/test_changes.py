@@ -15,7 +15,7 @@ from inotify_simple import INotify
 from sidecar_world import replaced_atomically, until
 
 from exposer.server import changes, mount
-from exposer.server.changes import INTERVAL, SETTLING, Changes, Polling, VolumeChanges
+from exposer.server.changes import SETTLING, Changes, Polling, VolumeChanges
 from exposer.server.events import SLOW, Events
 
 WAYS = pytest.mark.parametrize("way", [Events, Polling, VolumeChanges])
@@ -134,19 +134,6 @@ async def test_silence(tmp_path: Path, way: Way) -> None:
         await calm(watcher)
         assert not await told(watcher, lambda: (tmp_path / "addrbook.json").write_bytes(b"{}"), SLOW * 1.5)
         assert await told(watcher, lambda: path.write_bytes(b"{}"))
-
-
-async def test_told_at_once(tmp_path: Path) -> None:
-    """An event is told in less time than polling takes between two looks."""
-    path = tmp_path / "genesis.json"
-    times = []
-    with watching(Events, path) as watcher:
-        for number in range(20):
-            await calm(watcher) if number == 0 else None
-            began = time.monotonic()
-            assert await told(watcher, lambda number=number: path.write_bytes(b"x" * number))  # type: ignore[misc]
-            times.append(time.monotonic() - began)
-    assert sorted(times)[10] < INTERVAL / 2
 
 
 @WAYS

@@ -1,7 +1,9 @@
 """What each endpoint answers on a finished volume, and what it answers when nothing is configured."""
 
+import asyncio
 import hashlib
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,10 +22,14 @@ from sidecar_world import (
     contents,
     fill,
     serving,
+    settings_for,
+    sidecar_of,
+    until,
 )
 
 from exposer.progress import Progress, write_progress
 from exposer.server.app import create_app
+from exposer.server.serve import make_server
 from exposer.server.settings import ServerSettings
 
 FINISHED = pytest.mark.parametrize("finish", [fill, commit_all], ids=["unmanaged", "managed"])
@@ -242,7 +248,7 @@ async def test_private_keys_of_other_types(tmp_path: Path) -> None:
 
 
 async def test_fault_of_ours(tmp_path: Path) -> None:
-    """An unforeseen exception is a 500 problem without a word of it."""
+    """An unforeseen exception is a 500 problem without a word of it, and counts."""
     app = create_app(ServerSettings(home=tmp_path))
 
     @app.get("/boom")
@@ -253,6 +259,7 @@ async def test_fault_of_ours(tmp_path: Path) -> None:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://pod") as client:
         assert_problem(await client.get("/boom"), 500, "fault")
+    assert sidecar_of(app).traffic.requests["other", 500] == 1
 
 
 async def test_refused_steps_take_nothing_down(tmp_path: Path) -> None:
@@ -265,3 +272,20 @@ async def test_refused_steps_take_nothing_down(tmp_path: Path) -> None:
     async with calling(tmp_path) as (client, _):
         assert (await client.get("/genesis")).status_code == 200
         assert (await client.get("/node_id")).status_code == 200
+
+
+async def test_no_delay(tmp_path: Path) -> None:
+    """A body is not held back until the client has acknowledged the head, which it puts off for 40 ms."""
+    server = make_server(settings_for(tmp_path))
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = listener.getsockname()
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    await until(lambda: server.started)
+    _, writer = await asyncio.open_connection(*address)
+    await until(lambda: bool(server.server_state.connections))
+    (connection,) = server.server_state.connections
+    accepted = connection.transport.get_extra_info("socket")
+    assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    writer.close()
+    server.should_exit = True
+    await running

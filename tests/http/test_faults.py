@@ -1,10 +1,14 @@
 """The hostile volume: every fault of every file, and the one answer of each endpoint."""
 
 import contextlib
+import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,8 +26,10 @@ from sidecar_world import (
     serving,
     until,
 )
+from tls_world import Authorities
 from volume_faults import ARTIFACT, DURING, FAULTS, NEEDED_BY, markdown
 
+from exposer.progress import Progress, write_progress
 from exposer.server.sidecar import PATHS, Sidecar
 
 DOCS = Path(__file__).parents[2] / "docs/faults.md"
@@ -55,6 +61,104 @@ async def test_fault_on_a_volume_of_ours(home: Path, file: str, fault: str) -> N
     commit_all(home)
     commit(home, "init-data", {ARTIFACT: DATA})
     await _check(home, file, fault, FAULTS[fault].code(file, ours=True))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_fault_of_a_record(home: Path, fault: str) -> None:
+    """A fault in the record of any step is one of the whole volume, and told to everybody who asks."""
+    commit_all(home)
+    commit(home, "init-data", {ARTIFACT: DATA})
+    commit(home, "x", {})
+    await _check_state(home, ".exposer/steps/x.json", fault, FAULTS[fault].record)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_fault_of_a_progress(home: Path, fault: str) -> None:
+    """A fault in what a step says about itself is nobody's: it decides nothing, and is left out."""
+    commit_all(home)
+    commit(home, "init-data", {ARTIFACT: DATA})
+    write_progress(home, Progress("x", "done", 1.0, 2.0, 0))
+    await _check_state(home, ".exposer/progress/x.json", fault, "200")
+
+
+async def _check_state(home: Path, path: str, fault: str, code: str) -> None:
+    """The code of every endpoint that needs the volume to be whole, when the file at ``path`` is not."""
+    whole = {path for paths in NEEDED_BY.values() for path in paths}
+    async with calling(home, artifacts=f"data=config/{ARTIFACT}") as (client, _):
+        FAULTS[fault].spoil(home / path)
+        with _unprivileged(home) if fault.startswith("no permission") else contextlib.nullcontext():
+            for endpoint in ENDPOINTS:
+                await _check_answer(client, endpoint, code if endpoint in whole else "200", home)
+
+
+WRONG: dict[str, Callable[[dict[str, Any]], object]] = {
+    "step": lambda record: record.update(step=["x"]),
+    "sequence": lambda record: record.update(sequence="7"),
+    "sequence is true": lambda record: record.update(sequence=True),
+    "tool_version": lambda record: record.update(tool_version=None),
+    "inputs": lambda record: record.update(inputs=[]),
+    "facts": lambda record: record.update(facts="x"),
+    "artifacts": lambda record: record.update(artifacts=7),
+    "path": lambda record: record["artifacts"][0].update(path=[]),
+    "size": lambda record: record["artifacts"][0].update(size=1.0),
+    "sha256": lambda record: record["artifacts"][0].update(sha256=7),
+    "state": lambda record: record["artifacts"][0].update(state=0),
+    "more": lambda record: record.update(more=1),
+    "too large": lambda record: record["facts"].update(x="x" * (1 << 20)),
+}
+
+
+@pytest.mark.parametrize("field", WRONG)
+async def test_field_of_a_record(home: Path, field: str) -> None:
+    """A record with one field of another type is damaged, and no reason to fail."""
+    commit_all(home)
+    path = home / ".exposer/steps/init-config.json"
+    record = json.loads(path.read_bytes())
+    WRONG[field](record)
+    path.write_text(json.dumps(record))
+    async with calling(home) as (client, _):
+        for endpoint in ("/genesis", "/node_id", "/readyz"):
+            assert_problem(await client.get(endpoint), 503, "mismatch")
+        for endpoint in ("/status", "/metrics"):
+            assert (await client.get(endpoint)).status_code == 200
+
+
+@pytest.mark.parametrize("place", [".exposer", ".exposer/steps"])
+async def test_state_that_is_a_file(home: Path, place: str) -> None:
+    """A volume of ours whose records are a file is not taken for somebody else's: nothing is served."""
+    commit_all(home)
+    shutil.rmtree(home / place)
+    (home / place).touch()
+    async with calling(home) as (client, _):
+        for path in ("/node_id", "/genesis", "/keys", "/pub_key", "/readyz"):
+            assert_problem(await client.get(path), 503, "not-ready")
+
+
+async def test_steps_of_strange_names(home: Path) -> None:
+    """Names that are no text, and progress under another step's name, are left out: no series is there twice."""
+    fill(home)
+    write_progress(home, Progress("a", "done", 1.0, 2.0, 0))
+    directory = home / ".exposer/progress"
+    (directory / "b.json").write_bytes((directory / "a.json").read_bytes().replace(b'"a"', b'"c"'))
+    for name in ("\udcff", "\udcfe"):
+        (directory / f"{name}.json").write_text(json.dumps(asdict(Progress(name, "done", 1.0, 2.0, 0))))
+    for half in ("\ud800", "\ud801"):
+        (directory / f"{ord(half)}.json").write_text(json.dumps(asdict(Progress(half, "done", 1.0, 2.0, 0))))
+    (home / ".exposer/steps").mkdir()
+    async with calling(home) as (client, _):
+        assert [step["name"] for step in (await client.get("/status")).json()["steps"]] == ["a"]
+        lines = [line.rpartition(" ")[0] for line in (await client.get("/metrics")).text.splitlines()]
+    series = [line for line in lines if not line.startswith("#")]
+    assert len(series) == len(set(series))
+
+
+async def test_progress_beyond_all_size(home: Path) -> None:
+    """What a step says about itself is read to its limit, however large the file is."""
+    fill(home)
+    write_progress(home, Progress("a", "done", 1.0, 2.0, 0))
+    os.truncate(home / ".exposer/progress/a.json", 1 << 40)
+    async with calling(home) as (client, _):
+        assert (await client.get("/status")).json()["steps"] == []
 
 
 async def _check(home: Path, file: str, fault: str, code: str) -> None:
@@ -136,11 +240,16 @@ async def test_no_permission_on_the_records(home: Path, directory: str) -> None:
 
 @pytest.mark.parametrize("fault", DURING)
 @pytest.mark.parametrize("file", ["genesis.json", ARTIFACT])
-async def test_during_a_download(tmp_path: Path, file: str, fault: str) -> None:
+@pytest.mark.parametrize("transport", ["plain", "TLS"])
+async def test_during_a_download(tmp_path: Path, file: str, fault: str, transport: str) -> None:
     """What is done to a file while it is sent: the old one to its end, or a cut; never a mix, never padding."""
     config = fill(tmp_path, LARGE)
     (config / ARTIFACT).write_bytes(LARGE)
-    async with serving(tmp_path, artifacts=f"data=config/{ARTIFACT}") as (client, sidecar):
+    secure: dict[str, Any] = {}
+    if transport == "TLS":
+        authorities = Authorities.new(tmp_path)
+        secure = {"trust": authorities.credentials().context(), **authorities.settings()}
+    async with serving(tmp_path, artifacts=f"data=config/{ARTIFACT}", **secure) as (client, sidecar):
         async with client.stream("GET", NEEDED_BY[file][0]) as download:
             chunks = download.aiter_raw()
             received = await anext(chunks)
@@ -148,7 +257,7 @@ async def test_during_a_download(tmp_path: Path, file: str, fault: str) -> None:
             cut = False
             try:
                 received += b"".join([chunk async for chunk in chunks])
-            except httpx.RemoteProtocolError:
+            except (httpx.RemoteProtocolError, httpx.ReadError):  # the end of a connection, as each of the two sees it
                 cut = True
         assert cut == ("cut" in DURING[fault])
         assert received == LARGE if not cut else LARGE.startswith(received) and len(received) < len(LARGE)
@@ -161,9 +270,12 @@ def _disturb(path: Path, fault: str) -> None:
             successor.write_bytes(LARGE.replace(b"test-1", b"test-2"))
     elif fault == "deleted":
         path.unlink()
-    elif fault == "overwritten":
+    elif fault.startswith("overwritten"):
+        before = path.stat()
         with path.open("r+b") as stream:
             stream.write(LARGE.replace(b"0123", b"4567"))
+        if fault.endswith("set back"):
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     elif fault == "appended to":
         with path.open("ab") as stream:
             stream.write(b" ")

@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import AsyncIterator
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 
 import httpx
@@ -210,7 +210,8 @@ async def test_date_in_the_future(tmp_path: Path) -> None:
     os.utime(fill(tmp_path) / "genesis.json", (2**33, 2**33))
     async with serving(tmp_path) as (client, _):
         response = await client.get("/genesis")
-    assert response.headers["last-modified"] <= response.headers["date"]
+    modified, date = (parsedate_to_datetime(response.headers[name]) for name in ("last-modified", "date"))
+    assert modified <= date
 
 
 async def test_a_real_genesis(tmp_path: Path, shared_genesis: Path) -> None:
@@ -242,35 +243,8 @@ async def test_replaced_during_a_download(tmp_path: Path) -> None:
         await until(lambda: not len(sidecar.fetches))
 
 
-@pytest.mark.parametrize("change", ["truncated", "emptied", "overwritten", "appended to"])
-async def test_changed_during_a_download(tmp_path: Path, change: str) -> None:
-    """A file that is changed in place cuts the connection: never padding, never two files in one body."""
-    genesis = fill(tmp_path, LARGE) / "genesis.json"
-    async with serving(tmp_path) as (client, sidecar):
-        async with client.stream("GET", "/genesis") as download:
-            chunks = download.aiter_raw()
-            received = await anext(chunks)
-            _change(genesis, change)
-            with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
-                received += await _all(chunks)
-        assert len(received) < len(LARGE)
-        assert LARGE.startswith(received)
-        await until(lambda: not len(sidecar.fetches))
-
-
 async def _all(chunks: AsyncIterator[bytes]) -> bytes:
     return b"".join([chunk async for chunk in chunks])
-
-
-def _change(genesis: Path, change: str) -> None:
-    with genesis.open("r+b") as stream:
-        if change == "overwritten":
-            stream.write(LARGE.replace(b"test-1", b"test-2").replace(b"0123", b"4567"))
-        elif change == "appended to":
-            stream.seek(0, os.SEEK_END)
-            stream.write(b" ")
-        else:
-            stream.truncate(len(LARGE) // 2 if change == "truncated" else 0)
 
 
 @pytest.mark.parametrize("header", ["bytes=1000000-9999999", "bytes=5-15000000,15500000-16000000", "bytes=-300000"])

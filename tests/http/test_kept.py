@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,12 +25,13 @@ from sidecar_world import (
     settings_for,
 )
 
-from exposer.server import file, view
+from exposer.server import file, mount, view
 from exposer.server.changes import Polling
 from exposer.server.settings import ServerSettings
 from exposer.server.sidecar import Sidecar
 from exposer.server.view import Verdict
 from exposer.server.watch import Watch
+from exposer.stamps import SETTLING_NS, stamp
 
 NAMES = ("node_id", "genesis", "keys", "pub_key", "artifact:data", "ready")
 FINISHED = pytest.mark.parametrize("finish", [fill, commit_all], ids=["unmanaged", "managed"])
@@ -39,7 +41,7 @@ ARTIFACTS = "data=config/genesis.json"
 def settle(home: Path) -> None:
     """Make the volume as old as a look needs it to be: its clock tick is over."""
     deadline = time.monotonic() + 5
-    while any(path.lstat().st_ctime_ns > time.time_ns() - file.SETTLING_NS for path in home.rglob("*")):
+    while any(path.lstat().st_ctime_ns > time.time_ns() - SETTLING_NS for path in home.rglob("*")):
         assert time.monotonic() < deadline
 
 
@@ -68,7 +70,7 @@ async def test_no_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     settle(tmp_path)
     async with calling(tmp_path) as (client, _):
         await client.get("/node_id")
-        monkeypatch.setattr(asyncio, "to_thread", None)
+        monkeypatch.setattr(threading, "Thread", None)
         assert (await client.get("/node_id")).json() == {"node_id": KEYS.node_id()}
 
 
@@ -192,7 +194,7 @@ async def test_one_check_for_one_turn(tmp_path: Path, monkeypatch: pytest.Monkey
         def counted(path: str) -> tuple[int, ...]:
             """Count, and stat."""
             checks.append(path)
-            return file.stamp(path)
+            return stamp(path)
 
         monkeypatch.setattr("exposer.server.basis.stamp", counted)
         await asyncio.sleep(0)
@@ -206,7 +208,7 @@ async def test_one_check_for_one_turn(tmp_path: Path, monkeypatch: pytest.Monkey
 
 async def test_not_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a file system of another machine nothing is kept: there a stat may stop the loop."""
-    monkeypatch.setattr(view, "is_local", lambda _: False)
+    monkeypatch.setattr(mount, "is_local", lambda _: False)
     fill(tmp_path)
     settle(tmp_path)
     async with calling(tmp_path) as (client, sidecar):

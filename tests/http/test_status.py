@@ -15,7 +15,7 @@ from sidecar_world import LARGE, assert_problem, calling, commit, commit_all, co
 
 from exposer import __version__
 from exposer.progress import Progress, write_progress
-from exposer.server.node import KEPT, LIMIT, NodeStatus, read_status
+from exposer.server.node import KEPT, LIMIT, MOST, NodeStatus, read_status
 from exposer.server.status import Status
 
 STEPS = "init-genesis, init-config"
@@ -219,11 +219,11 @@ async def test_progress_that_is_no_file(tmp_path: Path) -> None:
 async def test_half_a_character(tmp_path: Path) -> None:
     """Text that is no text, from a step's progress, is replaced and not a fault."""
     (tmp_path / ".exposer/progress").mkdir(parents=True)
-    failed = b'{"step":"x\\ud800","state":"failed","started":1,"ended":2,"exit_code":3,"reason":"no \\udfff"}'
+    failed = b'{"step":"x","state":"failed","started":1,"ended":2,"exit_code":3,"reason":"no \\udfff"}'
     (tmp_path / ".exposer/progress/x.json").write_bytes(failed)
     async with calling(tmp_path) as (client, _):
         body = (await client.get("/status")).json()
-    assert (body["phase"], body["steps"][0]["reason"]) == ("x?", "no ?")
+    assert (body["phase"], body["steps"][0]["reason"]) == ("x", "no ?")
 
 
 @contextlib.asynccontextmanager
@@ -231,7 +231,7 @@ async def _node(answer: bytes | None, asked: list[bytes]) -> AsyncIterator[str]:
     """A node's RPC that gives one answer to everything; None: it accepts and stays silent."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0])
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
         if answer is not None:
             head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(answer)
             writer.write(head + answer)
@@ -257,7 +257,7 @@ async def test_node(tmp_path: Path, document: dict[str, object], suffix: str) ->
     async with _node(answer, asked) as url, calling(tmp_path, status_url=url + suffix) as (client, _):
         bodies = [(await client.get("/status")).json() for _ in range(3)]
     assert [body["node"] for body in bodies] == [{"height": 42, "catching_up": False}] * 3
-    assert asked == [b"GET /status HTTP/1.1"]
+    assert [request.split(b"\r\n")[0] for request in asked] == [b"GET /status HTTP/1.1"]
 
 
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"[]", b'{"result":{"sync_info":[]}}', b'{"sync_info":{}}'])
@@ -266,6 +266,20 @@ async def test_node_that_talks_nonsense(tmp_path: Path, answer: bytes) -> None:
     async with _node(answer, []) as url, calling(tmp_path, status_url=url) as (client, _):
         response = await client.get("/status")
     assert (response.status_code, response.json()["node"]) == (200, None)
+
+
+async def test_node_that_says_too_much(tmp_path: Path) -> None:
+    """An answer of more than 1 MiB is no node's, whatever it says; a node is never asked for an encoded one."""
+    asked: list[bytes] = []
+    answer = json.dumps({"sync_info": SYNC}).encode()
+    async with _node(answer + b" " * MOST, asked) as url, calling(tmp_path, status_url=url) as (client, _):
+        assert (await client.get("/status")).json()["node"] is None
+    async with (
+        _node(answer + b" " * (MOST - len(answer)), asked) as url,
+        calling(tmp_path, status_url=url) as (client, _),
+    ):
+        assert (await client.get("/status")).json()["node"] is not None
+    assert [request.count(b"accept-encoding: identity\r\n") for request in asked] == [1, 1]
 
 
 async def test_node_that_is_silent(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import re
 import resource
 import shutil
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -20,10 +21,11 @@ import pytest
 import zstandard
 from sidecar_world import GENESIS, assert_problem, calling, fill, serving, until
 
-from exposer.server.file import Identity, State
+from exposer.server.file import State
 from exposer.server.shelf import Variant
-from exposer.server.variants import Variants
+from exposer.server.variants import PATIENCE, Variants
 from exposer.server.view import Verdict
+from exposer.stamps import Identity
 
 TEXT = GENESIS.replace(b"1.0e3", b'"' + b"0123456789abcdef" * (1 << 16) + b'"')
 """1 MiB that becomes small."""
@@ -208,7 +210,7 @@ async def test_source_changes_meanwhile(tmp_path: Path) -> None:
 
 
 async def test_restart(tmp_path: Path) -> None:
-    """The next process uses the variants that are whole, deletes torn ones and drafts, and leaves all else alone."""
+    """The next process uses the whole variants, deletes torn and planted ones and drafts, and leaves all else."""
     cache, path = tmp_path / "cache", tmp_path / "file"
     path.write_bytes(TEXT)
     first = await made(cache, path, "gzip")
@@ -217,6 +219,8 @@ async def test_restart(tmp_path: Path) -> None:
     digest = first.source
     (cache / f"{digest}-abcdefgh.tmp").write_bytes(b"draft")
     (cache / f"{digest}-{'0' * 64}.gz").write_bytes(b"not what the name says")
+    planted = gzip.compress(TEXT.replace(b"test-1", b"evil-1"))
+    (cache / f"{digest}-{hashlib.sha256(planted).hexdigest()}.gz").write_bytes(planted)
     foreign = {"notes.gz", f"{digest}.gz", f"{digest}-{digest}.bz2", f"x{digest}-{digest}.gz", "draft.tmp"}
     for name in foreign:
         (cache / name).write_bytes(b"mine")
@@ -240,6 +244,21 @@ async def test_touched_variant_is_not_sent(tmp_path: Path) -> None:
         variant = await one(variants, path, "gzip")
         variant.path.write_bytes(b"!" * variant.identity.size)
         assert not await variants.get(verdict_of(path), ["gzip"])
+
+
+async def test_nothing_is_remembered_of_what_is_gone(tmp_path: Path) -> None:
+    """However often a file changes, only what became of its last content is known: a variant, or that there is none."""
+    path = tmp_path / "file"
+    async with making(tmp_path / "cache") as variants:
+        for number in range(20):
+            content = b"%d" % number
+            path.write_bytes(content + TEXT)
+            await one(variants, path, "gzip")
+            assert variants.remembered == 1
+            path.write_bytes(content + NOISE)
+            assert not await variants.get(verdict_of(path), ["gzip"])
+            await until(lambda: not variants.running)
+            assert variants.remembered == 1
 
 
 async def test_limit(tmp_path: Path) -> None:
@@ -336,6 +355,30 @@ async def test_shutdown_does_not_wait_for_a_variant(tmp_path: Path) -> None:
         assert variants.running == 2
     assert not list((tmp_path / "cache").iterdir())
     assert not variants.running
+
+
+async def test_shutdown_does_not_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk hangs, the end waits two seconds, and leaves a thread that does not keep the process."""
+    path, hung, works = tmp_path / "file", threading.Event(), threading.Event()
+    path.write_bytes(TEXT)
+
+    def fsync(_descriptor: int) -> None:
+        """A disk that takes its time."""
+        hung.set()
+        works.wait()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    try:
+        async with asyncio.timeout(PATIENCE + 10), making(tmp_path / "cache") as variants:
+            assert not await variants.get(verdict_of(path), ["gzip"])
+            assert not await variants.get(verdict_of(path), ["zstd"])
+            await until(hung.is_set)
+        [thread] = [thread for thread in threading.enumerate() if thread.name == "variants" and thread.is_alive()]
+        assert thread.daemon
+    finally:
+        works.set()
+    await asyncio.to_thread(thread.join)
+    assert not list((tmp_path / "cache").glob("*.tmp"))
 
 
 @contextlib.asynccontextmanager

@@ -236,3 +236,14 @@ async def test_a_volume_of_somebody_who_changes_hands(tmp_path: Path) -> None:
         await until(lambda: sidecar.watch.waiters == 1)
         commit_all(tmp_path)
         assert (await waiting).json() == {"node_id": KEYS.node_id()}
+
+
+async def test_a_former_verdict_is_not_the_present_one(tmp_path: Path) -> None:
+    """A wait that is over before a look is answered with what is not known, and never with what was ready once."""
+    config = fill(tmp_path)
+    async with calling(tmp_path) as (client, _):
+        assert (await client.get("/node_id?wait=5s")).status_code == 200
+        (config / "node_id.json").unlink()
+        for wait in ("0s", "1us", "0.000001s"):
+            response = await client.get(f"/node_id?wait={wait}")
+            assert response.status_code in {400, 503}, response.text

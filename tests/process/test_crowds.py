@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import http.client
 import io
 import json
 import random
@@ -20,6 +19,7 @@ from pathlib import Path
 import pytest
 from sidecar_process import SOON, Sidecar, running
 from sidecar_world import KEYS, LARGE, commit_all, fill
+from tls_world import Authorities
 
 from exposer.client import Client
 from init_scripts.backoff import Backoff, Patience
@@ -85,8 +85,7 @@ def _slow(sidecar: Sidecar, count: int, pace: float) -> Iterator[list[socket.soc
 def _download(sidecar: Sidecar) -> str:
     """The digest of a genesis that a client of the usual kind fetches."""
     digest, buffer = hashlib.sha256(), bytearray(MIB)
-    connection = http.client.HTTPConnection(*sidecar.address, timeout=SOON)
-    with contextlib.closing(connection):
+    with contextlib.closing(sidecar.client()) as connection:
         connection.request("GET", "/genesis")
         response = connection.getresponse()
         while count := response.readinto(buffer):
@@ -100,29 +99,37 @@ def test_slow_clients_hold_nobody_up(tmp_path: Path) -> None:
     with running(tmp_path) as sidecar:
         assert _download(sidecar) == DIGEST
         descriptors, memory = _descriptors(sidecar), _memory(sidecar, "VmRSS")
-        with _slow(sidecar, 500, 1.0) as slow:
-            began = time.monotonic()
-            with ThreadPoolExecutor(100) as pool:
-                digests = list(pool.map(_download, [sidecar] * 100))
-            took = time.monotonic() - began
-            assert digests == [DIGEST] * 100
-            assert took < SOON
-            assert _status(sidecar)["downloads"] == len(slow)
-        _until(lambda: _descriptors(sidecar) <= descriptors)
-        peak, left = _memory(sidecar, "VmHWM"), _memory(sidecar, "VmRSS")
+        after: list[int] = []
+        took = 0.0
+        for _ in range(2):
+            with _slow(sidecar, 500, 1.0) as slow:
+                began = time.monotonic()
+                with ThreadPoolExecutor(100) as pool:
+                    digests = list(pool.map(_download, [sidecar] * 100))
+                took = max(took, time.monotonic() - began)
+                assert digests == [DIGEST] * 100
+                assert took < SOON
+                assert _status(sidecar)["downloads"] == len(slow)
+            _until(lambda: _descriptors(sidecar) <= descriptors)
+            after.append(_memory(sidecar, "VmRSS"))
+        peak, left = _memory(sidecar, "VmHWM"), after[-1]
     shown = ", ".join(f"{what} {size / MIB:.0f}" for what, size in (("idle", memory), ("peak", peak), ("after", left)))
     print(f"100 downloads beside 500 slow ones: {took:.1f} s; MiB: {shown}")
     assert peak - memory < 96 * MIB
     assert left - memory < 64 * MIB
+    assert left - after[0] < 8 * MIB  # what one crowd leaves is kept for the next, not added to
 
 
-def test_slow_clients_are_cut(tmp_path: Path) -> None:
-    """500 clients that take nothing are cut at the limit, while probes are answered, and leave nothing behind."""
+@pytest.mark.parametrize(("transport", "clients"), [("plain", 500), ("TLS", 100)])
+def test_slow_clients_are_cut(tmp_path: Path, transport: str, clients: int) -> None:
+    """Hundreds of clients that take nothing are cut at the limit, while probes are answered, and leave nothing."""
     fill(tmp_path, LARGE)
-    with running(tmp_path, stall_timeout="2s") as sidecar:
+    authorities = Authorities.new(tmp_path) if transport == "TLS" else None
+    with running(tmp_path, *(authorities.serving() if authorities else ()), stall_timeout="2s") as sidecar:
+        sidecar.secure = authorities.credentials().context() if authorities else None
         assert _download(sidecar) == DIGEST
         descriptors = _descriptors(sidecar)
-        with _slow(sidecar, 500, SOON):
+        with _slow(sidecar, clients, SOON):
             _until(lambda: sidecar.get("/livez")[0] == 200 and _status(sidecar)["downloads"] == 0)
             _until(lambda: _descriptors(sidecar) <= descriptors)
         assert {fetch["state"] for fetch in json.loads(sidecar.get("/status")[1])["fetches"][:50]} == {"cut"}

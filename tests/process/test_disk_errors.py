@@ -15,7 +15,7 @@ from sidecar_process import SOON, Sidecar, running
 from sidecar_world import LARGE, fill
 from volume_faults import ARTIFACT, DISK_ERRORS, NEEDED_BY
 
-from exposer.server.file import SETTLING_NS, Identity
+from exposer.stamps import SETTLING_NS, Identity
 
 pytestmark = pytest.mark.skipif(not shutil.which("strace"), reason="strace injects the errors")
 
@@ -27,11 +27,11 @@ CALLS = {
 
 
 @contextlib.contextmanager
-def failing_disk(sidecar: Sidecar, path: Path, calls: tuple[str, ...]) -> Iterator[None]:
-    """Every one of these system calls of the sidecar on ``path`` fails with EIO."""
+def failing_disk(sidecar: Sidecar, path: Path, calls: tuple[str, ...], error: str = "EIO") -> Iterator[None]:
+    """Every one of these system calls of the sidecar on ``path`` fails with ``error``."""
     names = ",".join(calls)
     strace = ["strace", "--follow-forks", "--attach", str(sidecar.process.pid), "--trace-path", str(path)]
-    inject = [f"--trace={names}", f"--inject={names}:error=EIO", "--output=/dev/null"]
+    inject = [f"--trace={names}", f"--inject={names}:error={error}", "--output=/dev/null"]
     with subprocess.Popen([*strace, *inject], stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr is not None
         first = tracer.stderr.readline()
@@ -72,6 +72,14 @@ def test_disk_error(tmp_path: Path, file: str, where: str) -> None:
         sidecar.process.terminate()
         _, log = sidecar.end()
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("error", ["EINVAL", "ENOSYS", "EOPNOTSUPP"])
+def test_without_sendfile(tmp_path: Path, error: str) -> None:
+    """Where the kernel cannot send a file by itself, it is read and sent, whole."""
+    path = fill(tmp_path, LARGE) / "genesis.json"
+    with running(tmp_path) as sidecar, failing_disk(sidecar, path, ("sendfile",), error):
+        assert sidecar.get("/genesis") == (200, LARGE)
 
 
 def _check(sidecar: Sidecar, endpoint: str, code: str, home: Path) -> None:

@@ -1,5 +1,6 @@
 """`exposer status URL` and `exposer serve`, both as processes."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -7,15 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sidecar_process import running
+from sidecar_process import Sidecar, running
 from sidecar_world import commit, commit_all, contents
 from tls_world import TOKEN, Authorities
 
 from exposer.progress import Progress, write_progress
+
+STRACE = pytest.mark.skipif(not shutil.which("strace"), reason="strace makes the volume hang; see scripts/")
 
 
 def status(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -74,19 +78,14 @@ def test_credentials(tmp_path: Path) -> None:
         assert TOKEN not in one.stderr
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace makes the volume hang; see scripts/")
+@STRACE
 def test_a_volume_that_hangs(tmp_path: Path) -> None:
     """Where a directory of the volume does not answer, `/status` tells what it knew, and nobody else is held up."""
     commit_all(tmp_path)
     write_progress(tmp_path, Progress("init-config", "done", 1.0, 2.0, 0))
     with running(tmp_path) as sidecar:
         known = json.loads(sidecar.get("/status")[1])["steps"]
-        directory = ("--trace-path", str(tmp_path / ".exposer/progress"))
-        slow = ("--follow-forks", "--trace=openat", "--inject=openat:delay_enter=60s", "--output=/dev/null")
-        command = ["strace", "--attach", str(sidecar.process.pid), *directory, *slow]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer, ThreadPoolExecutor(20) as threads:
-            assert tracer.stderr is not None
-            assert "attached" in tracer.stderr.readline()
+        with _hanging(sidecar, tmp_path / ".exposer/progress"), ThreadPoolExecutor(20) as threads:
             answers = [threads.submit(sidecar.get, "/status") for _ in range(20)]
             began = time.monotonic()
             assert sidecar.get("/node_id")[0] == sidecar.get("/genesis")[0] == 200
@@ -94,4 +93,36 @@ def test_a_volume_that_hangs(tmp_path: Path) -> None:
                 status, body = answer.result()
                 assert (status, json.loads(body)["steps"]) == (200, known)
             assert time.monotonic() - began < 30
+
+
+@STRACE
+def test_records_that_hang(tmp_path: Path) -> None:
+    """Where the records do not answer, every look ends in time, and nobody else is held up."""
+    commit_all(tmp_path)
+    asked = [*(["/genesis", "/node_id", "/keys", "/readyz"] * 5), "/node_id?wait=1s"]
+    with (
+        running(tmp_path) as sidecar,
+        _hanging(sidecar, tmp_path / ".exposer/steps"),
+        ThreadPoolExecutor(21) as threads,
+    ):
+        began = time.monotonic()
+        answers = [threads.submit(sidecar.get, path) for path in asked]
+        assert [sidecar.get(path)[0] for path in ("/livez", "/status", "/metrics")] == [200] * 3
+        for answer in answers:
+            status, body = answer.result()
+            assert (status, json.loads(body)["reason"]) == (503, "being checked")
+        assert time.monotonic() - began < 30
+
+
+@contextlib.contextmanager
+def _hanging(sidecar: Sidecar, directory: Path) -> Iterator[None]:
+    """For the context's time nobody opens ``directory``."""
+    slow = ("--follow-forks", "--trace=openat", "--inject=openat:delay_enter=60s", "--output=/dev/null")
+    command = ["strace", "--attach", str(sidecar.process.pid), "--trace-path", str(directory), *slow]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr is not None
+        assert "attached" in tracer.stderr.readline()
+        try:
+            yield
+        finally:
             tracer.send_signal(signal.SIGINT)

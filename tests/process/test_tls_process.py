@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -261,6 +261,32 @@ def test_the_client_ca_rolls(home: Path, authorities: Authorities, version: ssl.
         assert ask(sidecar, authorities.credentials())[0] == 403
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["whole pair", "broken pair"])
+@pytest.mark.parametrize("successor", [b"", b"no CA", trustme.CA().cert_pem.bytes()], ids=["gone", "broken", "another"])
+def test_a_former_client_ca_counts_no_more(
+    home: Path, authorities: Authorities, successor: bytes, *, whole: bool
+) -> None:
+    """Without its CA a client is let in no more, whatever is there instead, and whatever is wrong with the pair."""
+    with running(home, *authorities.serving(mutual=True)) as sidecar:
+        pod = authorities.credentials(name="pod-1")
+        assert ask(sidecar, pod)[0] == 200
+        if not whole:
+            (authorities.directory / "server.key").unlink()
+            assert ask(sidecar, pod)[0] == 200
+        former = authorities.write("client-ca.pem", successor)
+        if not successor:
+            former.unlink()
+        for _ in range(3):
+            with pytest.raises(TemporaryError, match="may not trust this client's certificate"):
+                ask(sidecar, pod)
+            assert ask(sidecar, authorities.credentials())[0] == 403
+        authorities.write("client-ca.pem", authorities.client.cert_pem.bytes())
+        assert ask(sidecar, pod)[0] == 200
+        log = log_of(sidecar)
+    assert log.count("ERROR") == (successor in {b"", b"no CA"})
+    assert log.count("WARNING") == (not whole)
+
+
 def test_the_token_rolls(home: Path, authorities: Authorities) -> None:
     """Tokens change without a restart of either side, and a client whose file follows the server's never fails."""
     with running(home, *authorities.serving(token=TOKEN)) as sidecar:
@@ -319,6 +345,62 @@ def test_clients_that_do_not_finish_a_handshake(home: Path, authorities: Authori
         assert ask(sidecar, authorities.credentials()) == (200, NODE_ID)
         log = log_of(sidecar)
     assert len(log.splitlines()) == 2
+
+
+def test_many_half_handshakes(home: Path, authorities: Authorities) -> None:
+    """1,000 clients that end in their hello hold neither many descriptors nor much memory, nor anybody up."""
+    hello = bytes.fromhex("16030100c8010000c40303") + bytes(32)
+    with running(home, *authorities.serving(), max_connections="4") as sidecar, ExitStack() as stack:
+        assert ask(sidecar, authorities.credentials()) == (200, NODE_ID)
+        before = memory(sidecar)
+        for number in range(1000):
+            stack.enter_context(closing(sidecar.connect())).sendall(hello)
+            if number % 100 == 0:
+                assert ask(sidecar, authorities.credentials()) == (200, NODE_ID)
+        assert ask(sidecar, authorities.credentials()) == (200, NODE_ID)
+        assert descriptors(sidecar) < 100
+        assert memory(sidecar) - before < 96 << 20  # each took 312 KiB where all were held
+        stack.close()
+        log = log_of(sidecar)
+    assert len(log.splitlines()) == 2
+
+
+def test_silent_clients_and_few_descriptors(home: Path, authorities: Authorities) -> None:
+    """Where descriptors are few, clients that say nothing do not take the last ones."""
+    few = ("prlimit", "--nofile=256:256")
+    with running(home, *authorities.serving(), prefix=few) as sidecar, ExitStack() as stack:
+        for _ in range(400):
+            stack.enter_context(closing(sidecar.connect()))
+        assert ask(sidecar, authorities.credentials()) == (200, NODE_ID)
+        stack.close()
+        log = log_of(sidecar)
+    assert "Traceback" not in log
+    assert len(log.splitlines()) <= 3
+
+
+def test_kept_connections_are_cheap(home: Path, authorities: Authorities) -> None:
+    """A TLS connection that is kept takes at most 128 KiB."""
+    context = authorities.credentials().context()
+    with running(home, *authorities.serving()) as sidecar, ExitStack() as stack:
+        before = 0
+        for count in range(250):
+            plain = stack.enter_context(closing(sidecar.connect()))
+            secure = stack.enter_context(closing(context.wrap_socket(plain, server_hostname="127.0.0.1")))
+            secure.sendall(b"GET /livez HTTP/1.1\r\nhost: pod\r\n\r\n")
+            assert secure.recv(1 << 16)
+            if count == 49:
+                before = memory(sidecar)
+        assert memory(sidecar) - before < 200 * (128 << 10)
+
+
+def memory(sidecar: Sidecar) -> int:
+    """Bytes of resident memory."""
+    return int(Path(f"/proc/{sidecar.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def descriptors(sidecar: Sidecar) -> int:
+    """How many it has open."""
+    return len(list(Path(f"/proc/{sidecar.process.pid}/fd").iterdir()))
 
 
 def received(connection: socket.socket) -> bytes:

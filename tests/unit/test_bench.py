@@ -11,8 +11,9 @@ import pytest
 from bench.__main__ import PARTS
 from bench.download import CLIENTS, download
 from bench.process import Process
-from bench.servers import Server, turns
-from bench.table import OURS, bounded, compared
+from bench.profiled import VARIABLE, command
+from bench.servers import Server, exposer, turns
+from bench.table import OURS, Row, bounded, compared, render, worst
 from bench.volume import last_record, make_volume
 from bench.waiters import percentile
 from exposer.documents import check_genesis
@@ -50,6 +51,36 @@ def test_a_bound_holds_for_the_median() -> None:
     """One round above the bound is noise, most of them are not."""
     assert bounded("x", [1, 2, 9], "ms", 2).reached
     assert not bounded("x", [1, 3, 9], "ms", 2).reached
+
+
+def test_the_worst_run_counts() -> None:
+    """Of several runs the table has each median, and the spread and the verdict of the one furthest from its target."""
+    runs = [[bounded("x", values, "ms", 2)] for values in ([1.0, 1.0], [1.0, 5.0], [0.0, 3.0])]
+
+    assert worst(runs) == runs[1]
+    assert render(runs).splitlines() == [
+        "| what | run 1 | run 2 | run 3 | worst | side by side with | target | reached |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| x | 1.0 ms | 3.0 ms | 1.5 ms | 3.0 ms (1.0 to 5.0) |  | <= 2 ms | no |",
+    ]
+    assert render(runs[:1]).splitlines()[0] == "| what | exposer | side by side with | target | reached |"
+
+
+def test_a_figure_that_is_missing_once_is_the_worst() -> None:
+    """A run in which the other side is not there is further from the target than any that has a figure."""
+    there, missing = bounded("x", [1.9], "ms", 2), Row("x", "1 ms", "missing", "<= 2 ms", reached=False)
+
+    assert worst([[there], [missing], [there]]) == [missing]
+
+
+def test_a_profile_is_left_by_a_program_that_a_signal_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sidecar runs under the profiler as it does without, and its report is there after SIGTERM."""
+    assert command("exposer", "serve") == [sys.executable, "-m", "exposer", "serve"]
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "profile.txt"))
+    with exposer(make_volume(tmp_path / "home", 10_000)) as server:
+        assert server.get("/node_id")[0] == 200
+
+    assert "function calls" in (tmp_path / "profile.txt").read_text()
 
 
 def test_each_round_is_begun_by_another_server() -> None:

@@ -139,6 +139,22 @@ def test_a_stall() -> None:
         client.get("/")
 
 
+def test_an_answer_that_never_ends() -> None:
+    """A server that goes on and on is left after the time to connect and that for a read, each byte in time or not."""
+
+    def drip(exchange: Exchange) -> bool:
+        exchange.send(head(200, {"Content-Length": 1 << 40}))
+        while True:
+            exchange.send(b" ")
+
+    with (
+        ScriptedServer(drip) as server,
+        Client(server.url, timeout=0.05) as client,
+        pytest.raises(TemporaryError, match=f"{server.place} takes too long"),
+    ):
+        client.get("/", limit=1 << 40)
+
+
 def test_a_refused_connection() -> None:
     """A port that nobody listens on is said to refuse."""
     with (

@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exposer.server.encoding import SUFFIXES, compressor, ranked
+from exposer.server.encoding import SUFFIXES, compressor, decoded, ranked
 
 BOTH = tuple(SUFFIXES)
 
@@ -103,6 +103,34 @@ def test_window_fits_every_client() -> None:
     data = random.Random(1).randbytes(16 << 20)
 
     assert zstandard.get_frame_parameters(encode("zstd", data, 1 << 20)).window_size <= 8 << 20
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100_000), st.integers(100, 50_000))
+def test_decoding_is_the_way_back(data: bytes, step: int) -> None:
+    """What was encoded decodes to itself, in whatever pieces it comes."""
+    for coding in BOTH:
+        encoded = encode(coding, data, step)
+        pieces = [encoded[at : at + step] for at in range(0, len(encoded), step)]
+        assert b"".join(decoded(coding, pieces)) == data
+
+
+@pytest.mark.parametrize("coding", BOTH)
+def test_what_is_no_whole_encoding(coding: str) -> None:
+    """A lost or an added byte, or another coding, is an error: a client would not get the file."""
+    encoded = encode(coding, b"0123456789" * 10_000, 1 << 20)
+    longer = [encoded, encoded + b"!", encoded + encoded]
+    others = [encode(other, b"0123456789", 10) for other in BOTH if other != coding]
+    for wrong in ([b""], [encoded[:-1]], *([one] for one in [*longer[1:], *others]), longer[:1] * 2, [b"!" * 600]):
+        with pytest.raises(ValueError, match=r"the end|not in this coding"):
+            list(decoded(coding, wrong))
+
+
+def test_a_bomb_is_decoded_in_small_pieces() -> None:
+    """Bytes that become millions of times as many never do so at once."""
+    for coding in BOTH:
+        bomb = encode(coding, bytes(64 << 20), 1 << 20)
+        assert max(map(len, decoded(coding, [bomb]))) <= 16 << 20
 
 
 def encode(coding: str, data: bytes, step: int) -> bytes:

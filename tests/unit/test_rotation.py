@@ -81,6 +81,18 @@ def test_files_that_are_gone_leave_the_former(pair: Pair, caplog: pytest.LogCapt
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
+def test_what_counts_no_more(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    """Where the former must not stay, something else counts meanwhile, with one error; the same files count again."""
+    rotating = Rotating(pair.files, pair.make, otherwise="")
+    pair.files[0].rename(pair.files[0].with_suffix(".away"))
+    pair.write("two")
+
+    assert [rotating.current() for _ in range(3)] == [""] * 3
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    pair.files[0].with_suffix(".away").rename(pair.files[0])
+    assert rotating.current() == "one"
+
+
 def test_files_replaced_while_they_are_read_are_read_again(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
     """A swap between the first file and the second is no torn pair: both are read again, without a warning."""
     rotating = Rotating(pair.files, pair.make)
@@ -108,6 +120,18 @@ def test_files_that_rest_are_not_read_again(pair: Pair, monkeypatch: pytest.Monk
     rotating = Rotating(pair.files, pair.make)
     for _ in range(3):
         rotating.current()
+
+    assert pair.reads == 1
+
+
+def test_files_of_the_future_rest_too(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time of last modification that lies ahead, which anybody can set, is no reason to read a file again."""
+    for path in pair.files:
+        os.utime(path, (time.time() + 1e8,) * 2)
+    now = time.time_ns() + 1_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    rotating = Rotating(pair.files, pair.make)
+    rotating.current()
 
     assert pair.reads == 1
 

@@ -51,6 +51,11 @@ READY: dict[str, Any] = {
 }
 
 
+def _with(**changes: object) -> bytes:
+    """The status with other facts, which Python's JSON may write and the standard's may not."""
+    return json.dumps({**READY, **changes}).encode()
+
+
 @pytest.fixture(autouse=True)
 def _quiet_log() -> Iterator[None]:
     """The log's handler goes with the test."""
@@ -145,6 +150,8 @@ def test_nothing_commands_the_terminal(capsys: pytest.CaptureFixture[str], text:
         (answer(200, b"[]"), ExitCode.TEMPORARY, "no status of a pod"),
         (answer(200, b'{"ready":true}'), ExitCode.TEMPORARY, "no status of a pod"),
         (answer(200, b"[" * 100_000), ExitCode.TEMPORARY, "no status of a pod"),
+        (answer(200, _with(bootstrap={"seconds": float("inf")})), ExitCode.TEMPORARY, "no status of a pod"),
+        (answer(200, _with(artifacts=[{**READY["artifacts"][0], "size": 10**400}])), ExitCode.TEMPORARY, "no status"),
         (answer(200, b" " * (5 << 20)), ExitCode.TEMPORARY, "more than"),
     ],
 )

@@ -9,6 +9,9 @@ from urllib.request import ProxyHandler, build_opener
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from scripted_server import ScriptedServer, answer
 from sidecar_process import failing
 from sidecar_world import FILES, Keys
@@ -86,6 +89,22 @@ def test_secrets_of_files(tmp_path: Path) -> None:
         "a log has a secret of node_key.json",
     ]
     (tmp_path / "step.log").unlink()
+
+
+def test_keys_and_tokens(tmp_path: Path) -> None:
+    """TLS keys of every kind, and tokens, are secrets; in the header of a request a token may be."""
+    rsa, ed25519 = generate_private_key(65537, 2048), Ed25519PrivateKey.generate()
+    for name, key in (("rsa.key", rsa), ("ed25519.pem", ed25519)):
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (tmp_path / name).write_bytes(pem)
+    (tmp_path / "tokens").write_text("a-token-of-the-witness\n")
+    prime = rsa.private_numbers().p
+    (tmp_path / "step.log").write_text(f"{prime:x}\n{ed25519.private_bytes_raw().hex()}\na-token-of-the-witness\n")
+    assert sorted(Witness().check(tmp_path)) == [
+        f"a log has a secret of {name}" for name in ("ed25519.pem", "rsa.key", "tokens")
+    ]
+    (tmp_path / "step.log").write_text("GET / HTTP/1.1\r\nAuthorization: Bearer a-token-of-the-witness\r\n")
+    assert Witness().check(tmp_path) == []
 
 
 def test_nothing() -> None:
