@@ -137,10 +137,10 @@ class Protocol(HttpToolsProtocol):
         self._feeding = False
         if self.transport.is_closing():
             return
-        if len(self._held) > MOST_HELD:
-            self.transport.pause_reading()
-        else:
+        if len(self._held) <= MOST_HELD:
             self.transport.resume_reading()
+        elif not self._said_all:  # else there is nothing more to read, and its end would be seen once more
+            self.transport.pause_reading()
         if self._held or (self._intake.complete and self._answering):
             self._stop_timer()
         elif self.timeout_keep_alive_task is None and not self._deaf:

@@ -7,6 +7,7 @@ import asyncio
 import errno
 import os
 from io import UnsupportedOperation
+from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import IO, Any
 
 from uvicorn._types import ASGI3Application
@@ -29,12 +30,14 @@ def offering(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Applica
         async def extended(message: Any) -> None:
             """`send`, which knows one message more."""
             if message["type"] != ZERO_COPY:
+                _push(cycle, at_once=True)
                 await send(message)
                 return
             count = message["count"]
             if not cycle.response_started or cycle.chunked_encoding or count > cycle.expected_content_length:
                 raise RuntimeError("the file's bytes are not part of the response")
             await _drained(cycle)
+            _push(cycle, at_once=False)
             await send_file(cycle.transport, message["file"], message["offset"], count)
             cycle.expected_content_length -= count
             if not message.get("more_body", False):
@@ -43,6 +46,12 @@ def offering(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Applica
         await app(scope, receive, extended)
 
     return run
+
+
+def _push(cycle: RequestResponseCycle, *, at_once: bool) -> None:
+    """Whether the kernel sends segments that are not full: the end of what it is asked to send is not the end."""
+    if not cycle.transport.is_closing():
+        cycle.transport.get_extra_info("socket").setsockopt(IPPROTO_TCP, TCP_NODELAY, at_once)
 
 
 async def send_file(transport: asyncio.Transport, file: IO[bytes], offset: int, count: int) -> None:
@@ -72,7 +81,7 @@ async def send_file(transport: asyncio.Transport, file: IO[bytes], offset: int, 
         if not sent:
             raise OSError("the file ends too early")
         offset += sent
-        await asyncio.sleep(0)  # others have their turn, also where the client takes bytes as fast as they come
+    await asyncio.sleep(0)  # others have their turn, also where the client takes bytes as fast as they come
 
 
 async def _drained(cycle: RequestResponseCycle) -> None:
