@@ -113,3 +113,12 @@ def failing(*arguments: str, **environment: str) -> tuple[int, list[str]]:
     done = subprocess.run([*SERVE, *arguments], env=named, capture_output=True, text=True, timeout=SOON, check=False)
     assert done.stdout == ""
     return done.returncode, done.stderr.splitlines()
+
+
+def rest(connection: socket.socket) -> bytes:
+    """Everything that comes until the server ends the connection."""
+    received = bytearray()
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := connection.recv(1 << 16):
+            received += chunk
+    return bytes(received)

@@ -245,10 +245,6 @@ class Protocol(HttpToolsProtocol):
 
     # The end
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse as everywhere else here."""
-        self._refuse(ProblemError(Code.BAD_REQUEST, msg))
-
     def timeout_keep_alive_handler(self) -> None:
         """End an idle connection; what the client has not read by now is not waited for."""
         if self.transport.get_write_buffer_size():

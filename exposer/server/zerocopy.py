@@ -26,18 +26,25 @@ def offering(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Applica
     # uvicorn's types know the messages of the specification alone, and not this one.
     async def run(scope: Any, receive: Any, send: Any) -> None:
         """The app."""
+        filling = False  # whether the kernel waits until its segments are full
 
         async def extended(message: Any) -> None:
             """`send`, which knows one message more."""
-            if message["type"] != ZERO_COPY:
+            nonlocal filling
+            by_kernel = message["type"] == ZERO_COPY
+            if filling and not by_kernel:
                 _push(cycle, at_once=True)
+                filling = False
+            if not by_kernel:
                 await send(message)
                 return
             count = message["count"]
             if not cycle.response_started or cycle.chunked_encoding or count > cycle.expected_content_length:
                 raise RuntimeError("the file's bytes are not part of the response")
             await _drained(cycle)
-            _push(cycle, at_once=False)
+            if not filling:
+                _push(cycle, at_once=False)
+                filling = True
             await send_file(cycle.transport, message["file"], message["offset"], count)
             cycle.expected_content_length -= count
             if not message.get("more_body", False):

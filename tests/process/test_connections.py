@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sidecar_process import SOON, Sidecar, running
+from sidecar_process import SOON, Sidecar, rest, running
 from sidecar_world import LARGE, fill
 from tls_world import Authorities
 
@@ -125,7 +125,7 @@ def test_refused_in_pieces(sidecar: Sidecar) -> None:
         with contextlib.suppress(ConnectionError):
             for _ in range(200):
                 connection.sendall(b"a" * 1000)
-        assert b" 431 " in _rest(connection).partition(b"\r\n")[0]
+        assert b" 431 " in rest(connection).partition(b"\r\n")[0]
 
 
 def test_silence(sidecar: Sidecar) -> None:
@@ -233,7 +233,7 @@ def test_half_closed(tmp_path: Path) -> None:
                 with contextlib.closing(sidecar.connect()) as connection:
                     connection.sendall(request * times)
                     connection.shutdown(socket.SHUT_WR)
-                    received = _rest(connection)
+                    received = rest(connection)
                 lengths = [int(length) for length in re.findall(rb"content-length: (\d+)", received)]
                 assert len(lengths) == times, path
                 assert received.count(b"\r\n\r\n") == times
@@ -273,7 +273,7 @@ def test_too_many_connections(tmp_path: Path, transport: Authorities | None) -> 
             download.sendall(b"GET /genesis HTTP/1.1\r\nHost: pod\r\n\r\n")
             assert download.recv(10)
         with contextlib.closing(sidecar.connect()) as another:
-            received = _rest(another)
+            received = rest(another)
         downloads[0].close()
         _until(lambda: json.loads(sidecar.get("/status")[1]).get("downloads") == 3)
         metrics = sidecar.get("/metrics")[1]
@@ -317,15 +317,7 @@ def _exchange(sidecar: Sidecar, sent: bytes) -> bytes:
     """Everything that comes back until the server ends the connection."""
     with contextlib.closing(sidecar.connect()) as connection:
         connection.sendall(sent)
-        return _rest(connection)
-
-
-def _rest(connection: socket.socket) -> bytes:
-    received = bytearray()
-    with contextlib.suppress(ConnectionResetError):
-        while chunk := connection.recv(1 << 16):
-            received += chunk
-    return bytes(received)
+        return rest(connection)
 
 
 def _read(connection: socket.socket) -> bytes:

@@ -14,7 +14,7 @@ import pytest
 from answers import Answer, assert_documented, parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sidecar_process import SOON, Sidecar, running
+from sidecar_process import SOON, Sidecar, rest, running
 from sidecar_world import GENESIS, KEYS, fill
 from witness import WITNESS
 
@@ -60,7 +60,7 @@ def _descriptors(sidecar: Sidecar) -> int:
 def _exchange(sidecar: Sidecar, *pieces: bytes) -> bytes:
     """All that comes back for these pieces, each in a segment of its own, until the server ends the connection."""
     with contextlib.closing(_send(sidecar, *pieces)) as connection:
-        return _rest(connection)
+        return rest(connection)
 
 
 def _send(sidecar: Sidecar, *pieces: bytes) -> socket.socket:
@@ -70,14 +70,6 @@ def _send(sidecar: Sidecar, *pieces: bytes) -> socket.socket:
         for piece in pieces:
             connection.sendall(piece)
     return connection
-
-
-def _rest(connection: socket.socket) -> bytes:
-    received = bytearray()
-    with contextlib.suppress(ConnectionResetError):
-        while chunk := connection.recv(1 << 16):
-            received += chunk
-    return bytes(received)
 
 
 def _check(home: Path, sent: bytes, received: bytes) -> list[Answer]:
@@ -182,7 +174,7 @@ def test_mutations(sidecar: Sidecar, home: Path) -> None:
                 stack.enter_context(contextlib.closing(_send(sidecar, *pieces, LAST))) for pieces in requests
             ]
             for pieces, connection in zip(requests, connections, strict=True):
-                for answer in _check(home, b"".join(pieces), _rest(connection)):
+                for answer in _check(home, b"".join(pieces), rest(connection)):
                     counted[answer.status] = counted.get(answer.status, 0) + 1
 
     fuzz()
