@@ -11,7 +11,7 @@ from mnemonic import Mnemonic
 
 from bench.profiled import command
 from bench.table import Row, bounded, spread
-from init_scripts.keys import encode_address
+from exposer.accounts.address import encode_address
 
 SIMD = Path(__file__).parent.parent / ".cache/bin/simd"
 _ONE_BY_ONE = 20

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from exposer.accounts.mnemonic import Mnemonic
 from exposer.errors import BadInputError, ExposerError, TemporaryError
-from init_scripts.keys import Mnemonic
 
 log = logging.getLogger(__name__)
 _LIMIT = 600.0  # seconds; the slowest known command, on a genesis of gigabytes, needs minutes

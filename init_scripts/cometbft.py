@@ -12,9 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from exposer.accounts.keyfile import Key
+from exposer.genesis.document import render
 from exposer.identity import PublicKey, ed25519_public
-from init_scripts.genesis import render
-from init_scripts.keys import Key
 from init_scripts.settings import PodSettings
 
 _POWER = "10"

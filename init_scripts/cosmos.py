@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from exposer.accounts.address import decode_address
+from exposer.accounts.coins import render_coins
+from exposer.accounts.hd import at_index
+from exposer.accounts.keyfile import Key
 from exposer.errors import BadInputError, MismatchError
-from init_scripts import genesis as documents
+from exposer.genesis import document as documents
+from exposer.genesis.lint import refuse_unrunnable
 from init_scripts.binary import ChainBinary, Dialect, probe
-from init_scripts.coins import render_coins
-from init_scripts.keys import Key, at_index, decode_address
-from init_scripts.lint import refuse_unrunnable
 from init_scripts.settings import PodSettings
 
 KEYRING = ("--keyring-backend", "test")
@@ -86,7 +88,7 @@ def make_validator(settings: PodSettings, stage: Path, key: Key) -> Mapping[str,
 
 
 def validate(binary: ChainBinary, dialect: Dialect, path: Path) -> None:
-    """Let the binary judge a genesis; it passes some that will not run (`init_scripts.lint`)."""
+    """Let the binary judge a genesis; it passes some that will not run (`exposer.genesis.lint`)."""
     binary.run(*dialect.genesis(dialect.validate), str(path))
 
 

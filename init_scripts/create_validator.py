@@ -9,15 +9,15 @@ from pathlib import Path
 
 from pydantic import Field
 
+from exposer.accounts.coins import parse_coins, render_coins
+from exposer.accounts.keyfile import load_keys
 from exposer.client import Client
 from exposer.errors import BadInputError, TemporaryError
 from exposer.identity import validator_public_key
+from exposer.rpc import Node, TxResult
 from init_scripts.backoff import Backoff, Patience
 from init_scripts.binary import BinaryFailedError, ChainBinary
-from init_scripts.coins import parse_coins, render_coins
 from init_scripts.cosmos import KEYRING, default_stake
-from init_scripts.keys import load_keys
-from init_scripts.node import Node, TxResult
 from init_scripts.settings import PodSettings, Seconds, Url
 from init_scripts.step import Reporter, run_program
 

@@ -10,13 +10,14 @@ from pydantic import Field
 from exposer.client import Client
 from exposer.documents import DocumentError, render_node_id
 from exposer.errors import BadInputError, MismatchError
+from exposer.genesis import document as genesis
+from exposer.genesis.lint import refuse_unrunnable
 from exposer.identity import node_id, node_public_key
 from exposer.records import newest_artifacts, read_records
 from exposer.volume import Transaction
-from init_scripts import cosmos, genesis, toml
+from init_scripts import cosmos, toml
 from init_scripts.binary import ChainBinary, Dialect
 from init_scripts.leader import fetch_node_id
-from init_scripts.lint import refuse_unrunnable
 from init_scripts.settings import GoDuration, JoiningSettings, Port
 from init_scripts.step import run_step
 

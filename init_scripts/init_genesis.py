@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from exposer.accounts.coins import parse_coins
+from exposer.accounts.keyfile import Key, Keys, load_keys
 from exposer.errors import BadInputError
+from exposer.genesis import document as genesis
+from exposer.genesis.lint import refuse_unrunnable
 from exposer.records import digest_input
 from exposer.volume import Transaction
-from init_scripts import cometbft, cosmos, genesis
-from init_scripts.coins import parse_coins
-from init_scripts.keys import Key, Keys, load_keys
-from init_scripts.lint import refuse_unrunnable
+from init_scripts import cometbft, cosmos
 from init_scripts.settings import TIME_PATTERN, PodSettings
 from init_scripts.signing_state import PATH as SIGNING_STATE
 from init_scripts.step import run_step

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from exposer.accounts.keyfile import Key, load_keys
 from exposer.client import Client
 from exposer.errors import BadInputError
 from exposer.records import digest_input
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
-from init_scripts.keys import Key, load_keys
 from init_scripts.leader import Expected, download_genesis
 from init_scripts.settings import JoiningSettings, Sha256
 from init_scripts.signing_state import PATH as SIGNING_STATE

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from exposer.accounts.hd import standard_path
 from exposer.client import base_url
 from exposer.credentials import DESCRIPTIONS, VARIABLES, Credentials
 from exposer.duration import parse_duration
@@ -13,7 +14,6 @@ from exposer.errors import BadInputError, ExposerError, UsageError
 from exposer.log import LogFormat, LogLevel
 from exposer.records import digest_file, digest_input
 from exposer.settings import Settings, environment_name
-from init_scripts.keys import standard_path
 
 _HD_PATH = r"^m(/\d+'?)+/\d+$"
 TIME_PATTERN = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z)?$"

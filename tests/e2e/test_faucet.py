@@ -15,7 +15,8 @@ from live_network import LIMIT, LiveNetwork, query
 from networks import write_keys
 from scripted_server import Exchange, ScriptedServer, answer, head
 
-from init_scripts.keys import load_keys, standard_path
+from exposer.accounts.hd import standard_path
+from exposer.accounts.keyfile import load_keys
 
 pytestmark = pytest.mark.simd
 

@@ -12,7 +12,8 @@ import pytest
 from live_network import LIMIT
 from networks import fresh_mnemonic, write_keys
 
-from init_scripts.keys import Key, Mnemonic
+from exposer.accounts.keyfile import Key
+from exposer.accounts.mnemonic import Mnemonic
 
 pytestmark = pytest.mark.simd
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from live_network import LIMIT, LiveNetwork, Process, eventually, get_json, query
 
-from init_scripts.keys import derive_secp256k1, load_keys
+from exposer.accounts.hd import derive_secp256k1
+from exposer.accounts.keyfile import load_keys
 
 pytestmark = pytest.mark.simd
 

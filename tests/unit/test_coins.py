@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exposer.accounts.coins import parse_coins, render_coins, to_json, total
 from exposer.errors import BadInputError
-from init_scripts.coins import parse_coins, render_coins, to_json, total
 
 denoms = st.from_regex(r"[a-zA-Z][a-zA-Z0-9/:._-]{2,8}", fullmatch=True)
 amounts = st.dictionaries(denoms, st.integers(0, 10**40), min_size=1, max_size=5)

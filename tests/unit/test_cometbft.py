@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from networks import write_keys
 
+from exposer.accounts.keyfile import load_keys
 from init_scripts import cometbft as driver
-from init_scripts.keys import load_keys
 from init_scripts.settings import PodSettings
 
 TIME = "2026-01-01T00:00:00.5Z"

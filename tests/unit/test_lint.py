@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exposer.errors import BadInputError
-from init_scripts.lint import lint, refuse_unrunnable
+from exposer.genesis.lint import lint, refuse_unrunnable
 
 SOUND: dict[str, Any] = {
     "chain_id": "c-1",

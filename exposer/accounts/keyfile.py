@@ -1,62 +1,24 @@
 """The keys file and what is derived from its mnemonics: accounts, addresses, and a pod's CometBFT identity.
 
 ``KEYS_CONFIG`` is JSON: the roles ``genesis validators faucet keys relayers relayers_cli``, each a list of
-``{"name", "mnemonic"}``. Sources: BIP-39 (mnemonic to seed), BIP-32 and BIP-44 (seed to key), BIP-173 (bech32),
-the SDK's ``crypto/keys/secp256k1`` (key to address) and ``genutil.InitializeNodeValidatorFilesFromMnemonic``.
+``{"name", "mnemonic"}``. Sources: the SDK's ``crypto/keys/secp256k1`` (key to address) and
+``genutil.InitializeNodeValidatorFilesFromMnemonic``.
 """
 
 import hashlib
-import hmac
 import json
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import bech32
 from coincurve import PrivateKey
-from mnemonic import Mnemonic as WordList
 
+from exposer.accounts.address import encode_address
+from exposer.accounts.hd import at_index, derive_secp256k1
+from exposer.accounts.mnemonic import Mnemonic
 from exposer.errors import BadInputError
 
 ROLES = ("genesis", "validators", "faucet", "keys", "relayers", "relayers_cli")
-_HARDENED = 1 << 31
-_CURVE_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
-
-
-@cache
-def _word_list(language: str) -> WordList:
-    return WordList(language)
-
-
-class Mnemonic:
-    """A BIP-39 sentence that cannot be printed by accident."""
-
-    __slots__ = ("_words",)
-
-    def __init__(self, words: str) -> None:
-        self._words = " ".join(unicodedata.normalize("NFKD", words).split())
-
-    def __repr__(self) -> str:
-        return "Mnemonic(***)"
-
-    def reveal(self) -> str:
-        """The sentence itself, for a binary's standard input or a derivation."""
-        return self._words
-
-    def is_valid(self) -> bool:
-        """Whether the words are of a BIP-39 list and their checksum holds."""
-        try:
-            if _word_list("english").check(self._words):  # first: finding the language out loads every list there is
-                return True
-            return _word_list(WordList.detect_language(self._words)).check(self._words)
-        except Exception:  # noqa: BLE001 - the library raises its own types; their texts quote the words
-            return False
-
-    def seed(self) -> bytes:
-        """The 64 bytes of BIP-39, without a passphrase."""
-        return hashlib.pbkdf2_hmac("sha512", self._words.encode(), b"mnemonic", 2048)
 
 
 @dataclass(frozen=True)
@@ -155,41 +117,3 @@ def _entry(where: str, entry: object) -> Key:
     if not mnemonic.is_valid():
         raise BadInputError(f"KEYS_CONFIG: {where}.mnemonic is not a BIP-39 sentence (a word or the checksum is wrong)")
     return Key(entry["name"], mnemonic)
-
-
-def standard_path(coin_type: int) -> str:
-    """The first address of the first account of a coin (BIP-44, SLIP-44)."""
-    return f"m/44'/{coin_type}'/0'/0/0"
-
-
-def at_index(hd_path: str, index: int) -> str:
-    """``hd_path`` moved on by ``index`` addresses."""
-    head, _, last = hd_path.rpartition("/")
-    return f"{head}/{int(last) + index}" if index else hd_path
-
-
-def derive_secp256k1(seed: bytes, hd_path: str) -> bytes:
-    """The 32-byte private key at ``hd_path`` below a BIP-39 seed (BIP-32)."""
-    node = hmac.digest(b"Bitcoin seed", seed, "sha512")
-    for step in hd_path.split("/")[1:]:
-        number = int(step.rstrip("'")) + (_HARDENED if step.endswith("'") else 0)
-        key, chain_code = node[:32], node[32:]
-        data = b"\x00" + key if number >= _HARDENED else PrivateKey(key).public_key.format(compressed=True)
-        node = hmac.digest(chain_code, data + number.to_bytes(4, "big"), "sha512")
-        child = (int.from_bytes(node[:32], "big") + int.from_bytes(key, "big")) % _CURVE_ORDER
-        node = child.to_bytes(32, "big") + node[32:]
-    return node[:32]
-
-
-def encode_address(prefix: str, raw: bytes) -> str:
-    """A bech32 address (BIP-173)."""
-    return str(bech32.bech32_encode(prefix, bech32.convertbits(raw, 8, 5) or []))
-
-
-def decode_address(address: str) -> tuple[str, bytes]:
-    """Prefix and bytes of a bech32 address; raises `BadInputError`."""
-    prefix, words = bech32.bech32_decode(address)
-    raw = bech32.convertbits(words, 5, 8, False) if words is not None else None
-    if prefix is None or raw is None:
-        raise BadInputError(f"{address!r} is not a bech32 address")
-    return prefix, bytes(raw)

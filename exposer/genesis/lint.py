@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from exposer.accounts import coins as coin
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError, ExposerError
-from init_scripts import coins as coin
 
 
 class Finding(NamedTuple):

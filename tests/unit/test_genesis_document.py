@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exposer.accounts.address import encode_address
 from exposer.errors import BadInputError, MismatchError
-from init_scripts.genesis import add_accounts, load, merge_patch, render
-from init_scripts.keys import encode_address
+from exposer.genesis.document import add_accounts, load, merge_patch, render
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=6)
 documents = st.dictionaries(

@@ -8,8 +8,8 @@ from typing import Any
 
 import simplejson
 
+from exposer.accounts import coins as coin
 from exposer.errors import BadInputError, MismatchError
-from init_scripts import coins as coin
 
 Genesis = dict[str, Any]
 

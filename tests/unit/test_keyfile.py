@@ -8,17 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import fresh_mnemonic
 
+from exposer.accounts.address import decode_address, encode_address
+from exposer.accounts.hd import at_index, derive_secp256k1, standard_path
+from exposer.accounts.keyfile import Key, load_keys
+from exposer.accounts.mnemonic import Mnemonic
 from exposer.errors import BadInputError
-from init_scripts.keys import (
-    Key,
-    Mnemonic,
-    at_index,
-    decode_address,
-    derive_secp256k1,
-    encode_address,
-    load_keys,
-    standard_path,
-)
 
 ABANDON = "abandon " * 11 + "about"
 SEED = (

@@ -10,7 +10,7 @@ from scripted_server import ScriptedServer, answer
 
 from exposer.client import Client
 from exposer.errors import TemporaryError
-from init_scripts.node import Node, Sync, TxResult, ValidatorState, _fields, _string, _varint
+from exposer.rpc import Node, Sync, TxResult, ValidatorState, _fields, _string, _varint
 
 
 def rpc(result: object) -> bytes:

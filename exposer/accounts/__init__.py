@@ -1,0 +1,1 @@
+"""Accounts of a chain: mnemonics, keys, addresses, coins, and the keys file that holds them."""
