@@ -1,0 +1,1 @@
+"""The faucet: hands out coins of a running chain over HTTP."""
