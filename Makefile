@@ -51,7 +51,7 @@ e2e: setup binaries ## whole networks with real chain binaries
 bench: setup binaries ## figures, as ratios measured side by side in one run
 	$(RUN)/python -m bench $(ARGS)
 
-binaries: ## real cometbft and simd for the tests, built from their Go modules into .cache/bin (needs Go)
+binaries: ## real chain binaries for the tests, built from their Go modules into .cache/bin (needs Go and a C compiler)
 	@scripts/build-binaries
 
 lock: setup ## requirements/*.txt anew from requirements/*.in

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -20,12 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the subcommand; returns its exit code (`exposer.errors`, the README's table)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if arguments[:1] == ["serve"]:  # its flags are made from its settings, by itself
-            from exposer.server.serve import main as serve  # noqa: PLC0415 - a sidecar's web framework is not for the others
-
-            return serve(arguments[1:])
-        options = parser().parse_args(arguments)
-        code: int = options.run(options)
+        return _dispatch(arguments)
     except KeyboardInterrupt:
         return 128 + 2
     except ExposerError as error:
@@ -37,6 +33,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             log.exception("the cause")
         hint = "a fault of exposer itself; run with EXPOSER_LOG_LEVEL=debug to see where"
         return _fail(ExposerError(f"{type(error).__name__}: {hint}"))
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    if arguments[:1] == ["serve"]:  # its flags are made from its settings, by itself
+        from exposer.server.serve import main as serve  # noqa: PLC0415 - a sidecar's web framework is not for the others
+
+        return serve(arguments[1:])
+    if arguments[:1] == ["faucet"]:  # likewise
+        from exposer.faucet.serve import main as faucet  # noqa: PLC0415 - likewise
+
+        return faucet(arguments[1:])
+    if arguments[:1] == ["keys"]:
+        from exposer.keys_cli import main as keys  # noqa: PLC0415 - nor is cryptography
+
+        return keys(arguments[1:])
+    options, unknown = parser().parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")  # with the usage of the subcommand
+    code: int = options.run(options)
     return code
 
 
@@ -51,9 +66,14 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--version", action="version", version=f"exposer {exposer.__version__}")
     commands = result.add_subparsers(title="commands", metavar="COMMAND", required=True)
     commands.add_parser("serve", help="serve one pod's finished state over HTTP (the sidecar)", add_help=False)
+    commands.add_parser("faucet", help="give coins of a chain to who asks", add_help=False)
+    commands.add_parser("keys", help="make a keys file, and show what is in one", add_help=False)
     _add_up(commands.add_parser("up", help="run a whole network on this machine", allow_abbrev=False))
     _add_down(commands.add_parser("down", help="stop a network that runs on this machine", allow_abbrev=False))
     _add_status(commands.add_parser("status", help="show a network on this machine, or any pod", allow_abbrev=False))
+    _add_lint(commands.add_parser("lint", help="find out why a genesis would not run", allow_abbrev=False))
+    for command in commands.choices.values():
+        command.set_defaults(parser=command)
     return result
 
 
@@ -93,9 +113,8 @@ def _add_up(command: argparse.ArgumentParser) -> None:
         "-t",
         "--timeout",
         type=_duration,
-        default=300.0,
         metavar="DURATION",
-        help="give up when the network is not up by then; 0: never; default 5m",
+        help="give up when the network is not up by then; 0: never; default 5m, 1h where binaries are built",
     )
     command.add_argument("--log-format", choices=("text", "json"), default="text", help="of the lines on stderr")
     _add_state(command)
@@ -125,6 +144,18 @@ def _add_status(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=_status)
 
 
+def _add_lint(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Say what keeps a chain from starting with a genesis that its binary may well call valid: exit 0 where nothing "
+        "does, 3 where something does or where it is no JSON."
+    )
+    kinds = command.add_subparsers(title="what", metavar="WHAT", required=True)
+    genesis = kinds.add_parser("genesis", help="a genesis of any size, in flat memory", allow_abbrev=False)
+    genesis.add_argument("file", type=Path, metavar="FILE", help="the genesis, JSON")
+    genesis.add_argument("--json", action="store_true", help='{"findings": [{"path", "problem", "cure"}]}')
+    genesis.set_defaults(run=_lint)
+
+
 def _add_state(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--state",
@@ -143,9 +174,9 @@ def _validators(text: str) -> int:
     return int(text)
 
 
-def _duration(text: str) -> float | None:
+def _duration(text: str) -> float:
     try:
-        return parse_duration(text) or None
+        return parse_duration(text) or math.inf
     except ExposerError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -195,3 +226,16 @@ def _status(options: argparse.Namespace) -> int:
 
     sys.stdout.write(status(State(options.state), as_json=options.json))
     return ExitCode.DONE
+
+
+def _lint(options: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415
+
+    from exposer.genesis.lint import lint  # noqa: PLC0415
+
+    findings = lint(options.file)
+    if options.json:
+        sys.stdout.write(json.dumps({"findings": [finding._asdict() for finding in findings]}, indent=2) + "\n")
+    else:
+        sys.stdout.writelines(f"{finding}\n" for finding in findings)
+    return ExitCode.BAD_INPUT if findings else ExitCode.DONE

@@ -21,7 +21,7 @@ import httpcore
 from exposer import __version__
 from exposer.certificates import explain
 from exposer.credentials import Credentials
-from exposer.dialer import LEAST, Dialer
+from exposer.dialer import LEAST, Deadline, Dialer, LateError
 from exposer.errors import BadInputError, TemporaryError, UsageError
 from exposer.rotation import Rotating
 
@@ -92,8 +92,8 @@ class Client:
     def __init__(self, url: str, *, timeout: float = 10.0, credentials: Credentials | None = None) -> None:
         """A client of the server at ``url``, a target as for `base_url`.
 
-        ``timeout``: seconds to connect, and for each read. ``credentials``: what this one server is shown; their files
-        are read again when they change.
+        ``timeout``: seconds for a whole answer, and to connect. ``credentials``: what this one server is shown; their
+        files are read again when they change.
 
         Raises:
             UsageError: ``url`` is no target.
@@ -107,6 +107,7 @@ class Client:
         secure = self.url.startswith("https://")
         self._tls = Rotating(self._credentials.tls_files, self._credentials.context) if secure else None
         self._context = self._tls.current() if self._tls else None
+        self._deadline = Deadline()
         self._pool = self._connect()
         # Servers that end a handshake often do not say why, and in TLS 1.3 the client's side of it is over by then.
         shown = secure and self._credentials.cert_file
@@ -152,37 +153,53 @@ class Client:
             path: what follows the client's URL, with its query.
             body: the request's body.
             headers: further headers; they win over the client's own.
-            timeout: seconds for each read, instead of the client's; may shorten the time to connect as well. An
-                answer that is not over after these and the client's together is a `TemporaryError`.
+            timeout: seconds for the whole, from the look-up of the name to the answer's last byte, instead of the
+                client's; to connect never takes longer than the client's.
             limit: bytes; more is a `TemporaryError`, because whoever sends that is not who was asked.
 
         Raises:
             TemporaryError: no whole answer came.
         """
-        ends = time.monotonic() + self.timeout + (self.timeout if timeout is None else timeout)
-        with self._open(method, path, body, headers, timeout) as stream:
+        timeout = self.timeout if timeout is None else timeout
+        with self._open(method, path, body, headers, timeout=timeout, within=timeout) as stream:
             received = bytearray()
             for chunk in stream.chunks():
                 received += chunk
                 if len(received) > limit:
                     raise TemporaryError(f"{self.place} answers {path} with more than {limit} bytes")
-                if time.monotonic() > ends:
-                    raise TemporaryError(f"{self.place} takes too long over its answer to {path}")
             return Answer(stream.status, stream.headers, bytes(received))
 
     @contextmanager
     def stream(
-        self, path: str, *, headers: Mapping[str, str] | None = None, timeout: float | None = None
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        within: float = float("inf"),
     ) -> Iterator[Stream]:
-        """An answer to GET, of any status, whose body is read piece by piece; arguments as for `request`."""
-        with self._open("GET", path, b"", headers, timeout) as stream:
+        """An answer to GET, of any status, whose body is read piece by piece; arguments as for `request`.
+
+        ``timeout`` is for the headers, and then for each piece; ``within`` seconds all of it must be over.
+        """
+        timeout = self.timeout if timeout is None else timeout
+        with self._open("GET", path, b"", headers, timeout=timeout, within=within) as stream:
             yield stream
 
     @contextmanager
     def _open(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str] | None, timeout: float | None
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str] | None,
+        *,
+        timeout: float,
+        within: float,
     ) -> Iterator[Stream]:
-        read = max(self.timeout if timeout is None else timeout, LEAST)
+        read = max(min(timeout, within), LEAST)
+        began = time.monotonic()
+        self._deadline.ends = began + read  # else headers that come byte by byte would never end
         limits = {"connect": min(read, self.timeout), "read": read, "write": read, "pool": read}
         # The name in a certificate has no dot at its end; that of a host may have one (RFC 6066, section 3).
         name = (urlsplit(self.url).hostname or "").rstrip(".")
@@ -198,10 +215,11 @@ class Client:
                     extensions={"timeout": limits, "sni_hostname": name},
                 )
                 response = stack.enter_context(answer)
+            self._deadline.ends = began + max(within, LEAST)
             yield Stream(response, self.place)
 
     def _connect(self) -> httpcore.ConnectionPool:
-        return httpcore.ConnectionPool(self._context, network_backend=Dialer(), max_connections=1)
+        return httpcore.ConnectionPool(self._context, network_backend=Dialer(self._deadline), max_connections=1)
 
     def _refresh(self) -> None:
         """Let a connection go that was made with former certificates."""
@@ -238,6 +256,7 @@ def _explain(error: Exception, place: str) -> str:
     if isinstance(system, ssl.SSLError):
         return f"{place} {explain(system)}"
     words: dict[type[Exception], str] = {
+        LateError: "takes too long over its answer",
         httpcore.ConnectTimeout: "did not accept the connection in time",
         httpcore.TimeoutException: "stalled",
         httpcore.ConnectError: f"cannot be reached ({getattr(system, 'strerror', None) or error})",

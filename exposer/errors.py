@@ -14,6 +14,7 @@ and its cause is chained.
 """
 
 import errno
+import os
 from enum import IntEnum
 
 
@@ -33,6 +34,30 @@ class ExitCode(IntEnum):
     def retryable(self) -> bool:
         """Whether running the same thing again can help."""
         return self not in {ExitCode.USAGE, ExitCode.BAD_INPUT, ExitCode.MISMATCH, ExitCode.CONFLICT}
+
+    @property
+    def meaning(self) -> str:
+        """What a person is told of the code."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ExitCode.DONE: "done, or already done",
+    ExitCode.FAULT: "a fault of exposer, or a port that `exposer serve` cannot have",
+    ExitCode.USAGE: "the command line is wrong",
+    ExitCode.BAD_INPUT: "a setting or an input file is wrong",
+    ExitCode.MISMATCH: "integrity or identity: a digest, a chain id or a key does not match",
+    ExitCode.CONFLICT: "the volume was initialised with other inputs",
+    ExitCode.TEMPORARY: "temporary: the network, a full disk",
+    ExitCode.TIMED_OUT: "the time limit ran out",
+}
+
+
+def exit_codes() -> str:
+    """All exit codes with their meaning, one a line, for a program's ``--help``."""
+    rows = [(str(code.value), code.meaning + ("" if code.retryable else " (do not retry)")) for code in ExitCode]
+    rows.append(("128+n", "ended by signal n"))
+    return "exit codes:\n" + "".join(f"  {code:<6} {meaning}\n" for code, meaning in rows)
 
 
 class ExposerError(Exception):
@@ -100,12 +125,26 @@ _REFUSED = {
 }
 
 
-def from_os_error(error: OSError) -> ExposerError:
-    """The error that an operating system's refusal means for a step: 75 where time helps, 3 where it cannot."""
-    where = f"{error.filename}: " if error.filename else ""
+def from_os_error(error: OSError, place: object = "") -> ExposerError:
+    """The error that an operating system's refusal means for a step: 75 where time helps, 3 where it cannot.
+
+    ``place`` is where it happened, as far as the error itself does not know.
+    """
+    where = f"{error.filename or place}: " if error.filename or place else ""
     what = f"{where}{error.strerror or error}"
     if error.errno in _PASSING:
         return TemporaryError(f"{what}; free space or repair the volume, then the step can run again")
     if error.errno in _REFUSED:
         return BadInputError(f"{what}; make the path writable for this user, or point the setting elsewhere")
     return ExposerError(what)
+
+
+def from_input_error(error: OSError, what: str, cure: str = "mount the file there") -> ExposerError:
+    """Why a file that a setting names cannot be read: 75 where a disk fails, 3 where somebody has to mend it."""
+    told = f"{what}: {error.strerror or error}; {cure}"
+    return TemporaryError(told) if error.errno in _PASSING else BadInputError(told)
+
+
+def tells_passing(text: str) -> bool:
+    """Whether another program's last words name what an operator can free or repair: a full disk, say."""
+    return any(os.strerror(number).lower() in text.lower() for number in _PASSING)

@@ -1,19 +1,21 @@
 """A running node's RPC (CometBFT ``rpc/openapi``): its height, what the application answers, where a transaction went.
 
-The few application queries go through ``abci_query`` with their protobuf messages written by hand: they are the same in
-every SDK, while each start of a chain binary would cost a second of CPU.
+The few application queries go through ``abci_query`` with their messages written by hand (`exposer.protobuf`): they are
+the same in every SDK, while each start of a chain binary would cost a second of CPU.
 """
 
 import base64
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from exposer.client import Client
 from exposer.errors import TemporaryError
+from exposer.protobuf import child, count, fields, string
 
-_VARINT, _BYTES = 0, 2
+_CLIP = 500  # characters of a node's own words that a log gets
 _BONDED = 3
 _STATUS_FIELD, _JAILED_FIELD = 4, 3
 
@@ -43,33 +45,51 @@ class TxResult:
     log: str
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _sensible(call: Callable[P, T]) -> Callable[P, T]:
+    """A call whose answer may be any JSON at all, or any protobuf: what makes no sense is as good as no answer."""
+
+    @functools.wraps(call)
+    def checked(*arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return call(*arguments, **named)
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise TemporaryError("the node's RPC answers something else; does NODE_URL point to it?") from error
+
+    return checked
+
+
 class Node:
     """One node's RPC; every call raises `TemporaryError` while the node does not answer as it should."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
+    @_sensible
     def sync(self) -> Sync:
         """Height and state of the node."""
         info = self._call("/status")["sync_info"]
         return Sync(int(info["latest_block_height"]), bool(info["catching_up"]))
 
+    @_sensible
     def balance(self, address: str, denom: str) -> int:
         """What ``address`` has of ``denom`` (``cosmos.bank.v1beta1.Query/Balance``)."""
-        answer = self._query("/cosmos.bank.v1beta1.Query/Balance", _string(1, address) + _string(2, denom))
-        coin = _fields(answer or b"").get(1, b"")
-        amount = _fields(coin if isinstance(coin, bytes) else b"").get(2, b"0")
-        return int(amount if isinstance(amount, bytes) else b"0")
+        answer = self._query("/cosmos.bank.v1beta1.Query/Balance", string(1, address) + string(2, denom))
+        return int(child(answer or b"", 1, 2) or b"0")
 
+    @_sensible
     def validator(self, operator: str) -> ValidatorState | None:
         """The validator of this operator (``cosmos.staking.v1beta1.Query/Validator``), or None while there is none."""
-        answer = self._query("/cosmos.staking.v1beta1.Query/Validator", _string(1, operator))
-        validator = _fields(answer or b"").get(1)
+        answer = self._query("/cosmos.staking.v1beta1.Query/Validator", string(1, operator))
+        validator = fields(answer or b"").get(1)
         if not isinstance(validator, bytes):
             return None
-        fields = _fields(validator)
-        return ValidatorState(fields.get(_STATUS_FIELD) == _BONDED, bool(fields.get(_JAILED_FIELD, 0)))
+        return ValidatorState(count(validator, _STATUS_FIELD) == _BONDED, bool(count(validator, _JAILED_FIELD)))
 
+    @_sensible
     def transaction(self, tx_hash: str) -> TxResult | None:
         """The result of a transaction (its hash in hex), or None while it is in no block."""
         answer = self._client.get(f"/tx?hash=0x{tx_hash}")
@@ -88,12 +108,13 @@ class Node:
             return base64.b64decode(response.get("value") or "")
         if "not found" in str(response.get("log", "")).lower():
             return None
-        raise TemporaryError(f"the node cannot answer {path}: {response.get('log', '')}")
+        raise TemporaryError(f"the node cannot answer {path}: {str(response.get('log', ''))[:_CLIP]}")
 
     def _call(self, path: str) -> Any:
         document = _json(self._client.get(path).body)
         if "result" not in document:
-            raise TemporaryError(f"the node at {self._client.url} answers with an error: {document.get('error')}")
+            told = str(document.get("error"))[:_CLIP]
+            raise TemporaryError(f"the node at {self._client.url} answers with an error: {told}")
         return document["result"]
 
 
@@ -103,48 +124,3 @@ def _json(body: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise TemporaryError("the node's RPC does not answer in JSON; does NODE_URL point to it?") from error
     return document if isinstance(document, dict) else {}
-
-
-def _string(number: int, value: str) -> bytes:
-    """A protobuf string field (https://protobuf.dev/programming-guides/encoding)."""
-    data = value.encode()
-    return bytes([number << 3 | _BYTES]) + _varint(len(data)) + data
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:  # noqa: PLR2004 - seven bits a byte
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*encoded, value])
-
-
-def _fields(message: bytes) -> dict[int, int | bytes]:
-    """Field number -> value of a protobuf message's varint and length-delimited fields; of a repeated one the last."""
-    return dict(_parse(message))
-
-
-def _parse(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    position = 0
-    while position < len(message):
-        tag, position = _read_varint(message, position)
-        value, position = _read_varint(message, position)
-        if tag & 7 == _VARINT:
-            yield tag >> 3, value
-        elif tag & 7 == _BYTES:
-            yield tag >> 3, message[position : position + value]
-            position += value
-        else:
-            return  # fixed-width fields stand in none of these messages
-
-
-def _read_varint(message: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while position < len(message):
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if not byte & 0x80:
-            break
-    return value, position

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from exposer.errors import BadInputError
+from exposer.errors import BadInputError, exit_codes
 
 
 class Settings(BaseSettings):
@@ -65,7 +65,13 @@ def read_settings(cls: type[S], argv: Sequence[str] | None, *, prog: str, descri
 
 def parser(cls: type[Settings], prog: str, description: str) -> argparse.ArgumentParser:
     """The command line that ``cls`` describes."""
-    result = argparse.ArgumentParser(prog=prog, description=description, allow_abbrev=False)
+    result = argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog=exit_codes(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     for name, info in cls.model_fields.items():
         boolean = info.annotation is bool
         result.add_argument(

@@ -108,11 +108,17 @@ class Volume:
         if stage.exists():
             log.info("%s ended before its commit the last time: what it left is set aside, it starts over", step)
             leftovers = self.state / "aside" / step / "stage"
-            shutil.rmtree(leftovers, ignore_errors=True)  # those of the try before: a crash loop must not fill the disk
+            _remove(leftovers)  # those of the try before: a crash loop must not fill the disk
             leftovers.parent.mkdir(parents=True, exist_ok=True)
             stage.rename(leftovers)
         stage.mkdir(parents=True, mode=0o700)
         return stage
+
+    def discard(self, step: str) -> None:
+        """Give back the room that an unfinished run of ``step`` took; a commit that is certain keeps all it needs."""
+        if not (self._steps / f"{step}.prepared").exists():
+            _remove(self.state / "stage" / step)
+            _remove(self.state / "aside" / step / "stage")
 
     # -- commit -------------------------------------------------------------------------------------------------
 
@@ -131,7 +137,7 @@ class Volume:
                 self._put(stage, record.step, artifact)
             elif not artifact.state:
                 _check(self.root / artifact.path, artifact)
-        shutil.rmtree(stage, ignore_errors=True)  # first: what completes the step is the last thing that happens
+        _remove(stage)  # first: what completes the step is the last thing that happens
         prepared.rename(prepared.with_suffix(".json"))
         sync_directory(self._steps)
 
@@ -271,6 +277,11 @@ def _check(path: Path, artifact: Artifact) -> None:
             f"{artifact.path} is {'missing' if found is None else 'not the file'} that was committed "
             f"(sha256 {artifact.sha256}); restore it, or start over with --force or an empty volume"
         )
+
+
+def _remove(tree: Path) -> None:
+    if tree.exists():
+        shutil.rmtree(tree)
 
 
 def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> set[str]:

@@ -3,9 +3,7 @@
 Formats: CometBFT v0.38 ``p2p/key.go``, ``privval/file.go``, ``types/genesis.go``, ``config/toml.go``.
 """
 
-import base64
 import json
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
@@ -14,7 +12,7 @@ from typing import Any
 
 from exposer.accounts.keyfile import Key
 from exposer.genesis.document import render
-from exposer.identity import PublicKey, ed25519_public
+from init_scripts.identity_files import write_identity
 from init_scripts.settings import PodSettings
 
 _POWER = "10"
@@ -54,18 +52,7 @@ def make_validator(settings: PodSettings, stage: Path, key: Key) -> Mapping[str,
 
 def write_home(settings: PodSettings, stage: Path, key: Key) -> None:
     """``node_key.json``, ``priv_validator_key.json``, ``priv_validator_state.json`` and ``config.toml`` of one node."""
-    (stage / "config").mkdir()
-    (stage / "data").mkdir(mode=0o700)
-    private = _private_key(key.node_seed())
-    _write_secret(stage / "config/node_key.json", json.dumps({"priv_key": private}, separators=(",", ":")).encode())
-    public = _public_key(key.consensus_seed())
-    validator = {
-        "address": public.address.hex().upper(),
-        "pub_key": public.to_json(),
-        "priv_key": _private_key(key.consensus_seed()),
-    }
-    _write_secret(stage / "config/priv_validator_key.json", render(validator))
-    _write_secret(stage / "data/priv_validator_state.json", render({"height": "0", "round": 0, "step": 0}))
+    write_identity(stage, key)
     template = resources.files("init_scripts").joinpath("cometbft.toml").read_text(encoding="utf-8")
     (stage / "config/config.toml").write_text(
         template.replace('moniker = ""', f"moniker = {json.dumps(settings.node_name)}", 1), encoding="utf-8"
@@ -73,31 +60,13 @@ def write_home(settings: PodSettings, stage: Path, key: Key) -> None:
 
 
 def _genesis_validator(key: Key) -> dict[str, Any]:
-    public = _public_key(key.consensus_seed())
+    public = key.consensus_key
     return {
         "address": public.address.hex().upper(),
         "pub_key": public.to_json(),
         "power": _POWER,
         "name": key.name,
     }
-
-
-def _public_key(seed: bytes) -> PublicKey:
-    return PublicKey("tendermint/PubKeyEd25519", base64.b64encode(ed25519_public(seed)).decode())
-
-
-def _private_key(seed: bytes) -> dict[str, str]:
-    """CometBFT's form of an ed25519 private key: the seed followed by the public key (RFC 8032 section 5.1.5)."""
-    return {
-        "type": "tendermint/PrivKeyEd25519",
-        "value": base64.b64encode(seed + ed25519_public(seed)).decode(),
-    }
-
-
-def _write_secret(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
 
 
 def _now() -> str:

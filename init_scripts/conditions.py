@@ -57,7 +57,7 @@ class Condition:
 
 def _beginning(client: Client, path: str, timeout: float) -> Answer:
     """An answer with the first bytes of its body only: it may be a gigabyte, and not every server knows ranges."""
-    with client.stream(path, headers={"range": "bytes=0-1023"}, timeout=timeout) as stream:
+    with client.stream(path, headers={"range": "bytes=0-1023"}, timeout=timeout, within=timeout) as stream:
         return Answer(stream.status, stream.headers, next(stream.chunks(), b""))
 
 

@@ -16,15 +16,18 @@ from exposer.errors import BadInputError, TemporaryError
 from exposer.identity import validator_public_key
 from exposer.rpc import Node, TxResult
 from init_scripts.backoff import Backoff, Patience
-from init_scripts.binary import BinaryFailedError, ChainBinary
-from init_scripts.cosmos import KEYRING, default_stake
-from init_scripts.settings import PodSettings, Seconds, Url
+from init_scripts.binary import KEYRING, BinaryFailedError, ChainBinary
+from init_scripts.cosmos import default_stake
+from init_scripts.dialect import describes_validator_by_file
+from init_scripts.settings import GAS_PRICES, GasPrices, PodSettings, Seconds, Url, ValidatorSet
 from init_scripts.step import Reporter, run_program
 
 STEP = "create-validator"
 log = logging.getLogger(STEP)
 _HALF_A_BLOCK = Backoff(first=0.25, cap=2.0)
 _IN_A_BLOCK = 30.0  # seconds; longer than any chain's blocks take, in a network that makes any
+_NODE, _FAUCET = 10.0, 60.0  # seconds for an answer; the faucet's comes when its transaction is in a block
+_INSUFFICIENT_FEE = ("sdk", 13)  # cosmos-sdk, types/errors: codespace and code
 _COMMISSION = {"commission-rate": "0.1", "commission-max-rate": "0.2", "commission-max-change-rate": "0.01"}
 
 
@@ -36,7 +39,9 @@ class CreateValidatorSettings(PodSettings):
     validator_stake: str = Field(
         "", description="what the validator bonds; default a twentieth of what its account has"
     )
-    fees: str = Field("", description="what the transaction pays; default nothing")
+    fees: str = Field("", description="what the transaction pays in all; default what GAS_PRICES says")
+    gas_prices: GasPrices = Field("", description=GAS_PRICES)
+    validator_set: ValidatorSet = Field("join", description="genesis: the validator is there from the start")
     timeout: Seconds = Field(300.0, description="how long to try in all, in seconds or like 5m")
 
 
@@ -99,9 +104,10 @@ class _Registration:
             )
         log.info("asking the faucet for %s", denom)
         body = json.dumps({"address": self.address, "denom": denom}).encode()
+        limit = min(_FAUCET, self.patience.left)
         with Client(self.settings.faucet_url) as faucet:
             answer = faucet.request(
-                "POST", "/credit", body=body, headers={"content-type": "application/json"}, timeout=60.0
+                "POST", "/credit", body=body, headers={"content-type": "application/json"}, timeout=limit
             )
         if answer.status >= 300:  # noqa: PLR2004 - not a success
             raise TemporaryError(f"the faucet answers {answer.status}")
@@ -116,10 +122,11 @@ class _Registration:
         settings = self.settings
         stake = parse_coins(settings.validator_stake, "VALIDATOR_STAKE") if settings.validator_stake else None
         amount = render_coins(stake or default_stake({settings.denom: balance}, settings.denom))
-        fees = ("--fees", settings.fees) if settings.fees else ()
-        help_text = self.binary.start(["tx", "staking", "create-validator", "--help"]).stdout
-        with tempfile.TemporaryDirectory(prefix="create-validator-") as directory:
-            what = self._arguments(amount, Path(directory), by_file="validator.json" in help_text)
+        prices = ("--gas-prices", settings.gas_prices) if settings.gas_prices else ()
+        fees = ("--fees", settings.fees) if settings.fees else prices  # the SDK takes one of the two
+        by_file = describes_validator_by_file(self.binary)
+        with tempfile.TemporaryDirectory(prefix="create-validator-", dir=settings.chain_dir) as directory:
+            what = self._arguments(amount, Path(directory), by_file=by_file)
             sent = self.binary.run(
                 *("tx", "staking", "create-validator", *what, "--from", self.key.name, *KEYRING),
                 *(
@@ -131,6 +138,11 @@ class _Registration:
                 *("--gas", "auto", "--gas-adjustment", "1.5", *fees, "--output", "json", "--yes"),
             )
         answer = json.loads(sent)
+        if (answer.get("codespace"), answer.get("code")) == _INSUFFICIENT_FEE and not fees:
+            raise BadInputError(
+                f"this chain takes no transaction for nothing; set GAS_PRICES (gasPrices in a network file) or FEES:\n"
+                f"{answer.get('raw_log', '')}"
+            )
         if answer.get("code", 0) != 0:
             raise TemporaryError(f"the node refused the transaction:\n{answer.get('raw_log', '')}")
         log.info("sent %s, bonding %s", answer["txhash"], amount)
@@ -190,11 +202,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(settings: CreateValidatorSettings, report: Reporter) -> None:
-    if settings.chain_driver == "cometbft":
+    if settings.chain_driver == "cometbft" or settings.validator_set == "genesis":
         log.info("the genesis names every validator of this network; nothing to create")
         return
     report("running")
-    with Client(settings.node_url) as client:
+    with Client(settings.node_url, timeout=min(_NODE, settings.timeout)) as client:
         _Registration(settings, Node(client)).run()
     report("done", 0)
 

@@ -15,7 +15,7 @@ from init_scripts.backoff import Patience
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _RETRY_AFTER_LIMIT = 60.0  # seconds; a server may ask for a pause, not for a day
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 _SHA256 = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]*):")
 
 
@@ -98,8 +98,7 @@ class Download:
         missing = {}
         if self._received and self._promise.etag:
             missing = {"range": f"bytes={self._received}-", "if-range": self._promise.etag}
-        limit = min(self._client.timeout, self._patience.left)
-        with self._client.stream(self._path, headers=missing, timeout=limit) as stream:
+        with self._client.stream(self._path, headers=missing, within=self._patience.left) as stream:
             if (encoding := stream.headers.get("content-encoding", "identity")) != "identity":
                 raise TemporaryError(f"it comes encoded as {encoding!r}, which was not asked for")
             if stream.status == 206 and missing:  # noqa: PLR2004 - Partial Content

@@ -4,54 +4,86 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from exposer.accounts.coins import parse_coins
 from exposer.accounts.keyfile import Key, Keys, load_keys
 from exposer.errors import BadInputError
-from exposer.genesis import document as genesis
 from exposer.genesis.lint import refuse_unrunnable
 from exposer.records import digest_input
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
-from init_scripts.settings import TIME_PATTERN, PodSettings
+from init_scripts.settings import GAS_PRICES, TIME_PATTERN, GasPrices, IdentitySettings, Place, Sha256, ValidatorSet
 from init_scripts.signing_state import PATH as SIGNING_STATE
 from init_scripts.step import run_step
 
 STEP = "init-genesis"
 
 
-class GenesisSettings(PodSettings):
+class GenesisSettings(IdentitySettings):
     """The environment of ``init-genesis``."""
 
     coins: str = Field("100000000000000stake", description="what every funded account has")
     num_validators: int = Field(1, ge=1, description="how many validators the network has, the genesis pod included")
+    validator_set: ValidatorSet = Field(
+        "join",
+        description="join: others come by create-validator; genesis: all are in it, which needs IDENTITIES=derived",
+    )
     num_relayers: int = Field(0, ge=0, description="how many relayer accounts are funded")
     faucet_enabled: bool = Field(False, description="a faucet funds the validators, instead of the genesis")
     validator_stake: str = Field("", description="what the validator bonds; default a twentieth of COINS")
+    gas_prices: GasPrices = Field("", description=GAS_PRICES)
     genesis_time: str = Field(
         "", pattern=TIME_PATTERN, description="RFC 3339 in UTC; default the time of the first run"
     )
-    genesis_balances: Path | None = Field(None, description="JSON list of {address, amount} to fund besides")
+    genesis_balances: Path | None = Field(None, description="JSON list of {address, amount, vesting} to fund besides")
+    genesis_from: Place = Field(
+        "", description="a genesis or an exported state to start from: a path or an http(s) URL"
+    )
+    genesis_from_sha256: Sha256 = Field("", description="the SHA-256 of that file")
 
     INPUTS: ClassVar[tuple[str, ...]] = (
-        *PodSettings.INPUTS,
+        *IdentitySettings.INPUTS,
         *("node_name", "hostname", "hd_path", "coin_type", "coins", "num_validators", "num_relayers", "faucet_enabled"),
-        *("validator_stake", "genesis_time", "genesis_balances"),
+        *("validator_set", "validator_stake", "gas_prices", "genesis_time", "genesis_balances"),
+        *("genesis_from", "genesis_from_sha256"),
     )
 
+    @model_validator(mode="after")
+    def _set_fits_identities(self) -> Self:
+        if self.validator_set == "genesis" and not self.derived:
+            raise ValueError(
+                "VALIDATOR_SET=genesis names the consensus keys of pods that have not started, so it needs "
+                "IDENTITIES=derived; set both, or VALIDATOR_SET=join"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _base_has_a_binary(self) -> Self:
+        if self.genesis_from and self.chain_driver != "cosmos":
+            raise ValueError("GENESIS_FROM is for CHAIN_DRIVER=cosmos; a chain without a binary starts anew")
+        return self
+
     @cached_property
-    def used_keys(self) -> list[Key]:
-        """The keys that go into the genesis, the genesis pod's first; the file may hold others."""
+    def members(self) -> list[Key]:
+        """The keys of all validators of the genesis, the genesis pod's first; the file may hold others."""
         keys = load_keys(self.keys_config)
-        others = funded_keys(keys, self) if self.chain_driver == "cosmos" else members(keys, self)
-        return [keys.at("genesis", 0), *others]
+        own = keys.at("genesis", 0)
+        if self.derived and keys.role("validators"):
+            _refuse_shared_identities([own, *validator_keys(keys, self)])
+        whole = self.chain_driver == "cometbft" or self.validator_set == "genesis"
+        return [own, *(validator_keys(keys, self) if whole else [])]
+
+    @cached_property
+    def funded(self) -> list[Key]:
+        """The keys that have a balance beside those of the validators in the genesis."""
+        return funded_keys(load_keys(self.keys_config), self) if self.chain_driver == "cosmos" else []
 
     def inputs(self) -> dict[str, str]:
         """The inputs, with the keys that go into the genesis."""
-        return {**super().inputs(), "KEYS_CONFIG": digest_input([key.input() for key in self.used_keys])}
+        return {**super().inputs(), "KEYS_CONFIG": digest_input([key.input() for key in [*self.members, *self.funded]])}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,59 +99,60 @@ def make(settings: GenesisSettings, transaction: Transaction) -> None:
 
 
 def _cometbft(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
-    facts = cometbft.make_genesis(settings, stage, members=settings.used_keys, genesis_time=settings.genesis_time)
-    refuse_unrunnable(genesis.load(stage / "config/genesis.json"), settings.chain_id)
+    facts = cometbft.make_genesis(settings, stage, members=settings.members, genesis_time=settings.genesis_time)
+    refuse_unrunnable(stage / "config/genesis.json", settings.chain_id)
     return facts
 
 
-def members(keys: Keys, settings: GenesisSettings) -> list[Key]:
+def validator_keys(keys: Keys, settings: GenesisSettings) -> list[Key]:
     """The keys of the validator pods."""
     return [keys.at("validators", ordinal) for ordinal in range(settings.num_validators - 1)]
+
+
+def _refuse_shared_identities(members: Sequence[Key]) -> None:
+    """Two validators with one consensus key would sign twice, and be slashed for it."""
+    seen: dict[str, Key] = {}
+    for key in members:
+        other = seen.setdefault(key.consensus_key.value, key)
+        if other is not key:
+            raise BadInputError(
+                f"KEYS_CONFIG: the validators {other.name!r} and {key.name!r} have the same mnemonic, so one consensus "
+                f"key; give each role its own"
+            )
 
 
 def _cosmos(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
     coins = parse_coins(settings.coins, "COINS")
     stake = settings.validator_stake
-    return cosmos.make_genesis(
-        settings,
-        stage,
-        validator=settings.used_keys[0],
-        funded=settings.used_keys[1:],
-        balances=load_balances(settings.genesis_balances) if settings.genesis_balances else {},
+    wanted = cosmos.Wanted(
         coins=coins,
         stake=parse_coins(stake, "VALIDATOR_STAKE") if stake else cosmos.default_stake(coins, settings.denom),
+        funded=settings.funded,
+        balances=settings.genesis_balances,
         genesis_time=settings.genesis_time,
+        base=settings.genesis_from,
+        base_sha256=settings.genesis_from_sha256,
+        gas_prices=settings.gas_prices,
+    )
+    return cosmos.make_genesis(
+        settings, stage, validator=settings.members[0], others=settings.members[1:], wanted=wanted
     )
 
 
 def funded_keys(keys: Keys, settings: GenesisSettings) -> list[Key]:
-    """The keys that get COINS beside the genesis validator's; where there is a faucet, validators ask it instead."""
+    """The keys that get COINS beside the genesis's validators; where there is a faucet, those that join ask it."""
     faucet = settings.faucet_enabled
+    joining = not faucet and settings.validator_set == "join"
     return [
         *keys.role("faucet")[: 1 if faucet else 0],
         *keys.role("keys"),
-        *([] if faucet else members(keys, settings)),
+        *(validator_keys(keys, settings) if joining else []),
         *(keys.at("relayers", ordinal) for ordinal in range(settings.num_relayers)),
         *(
             keys.at("relayers_cli", ordinal)
             for ordinal in range(settings.num_relayers if keys.role("relayers_cli") else 0)
         ),
     ]
-
-
-def load_balances(path: Path) -> dict[str, dict[str, int]]:
-    """Address -> denomination -> amount, from a JSON list of ``{"address", "amount"}``; raises `BadInputError`."""
-    entries = genesis.load(path, "GENESIS_BALANCES")
-    if not isinstance(entries, list):
-        raise BadInputError("GENESIS_BALANCES: not a JSON list of {address, amount}")
-    balances: dict[str, dict[str, int]] = {}
-    for number, entry in enumerate(entries):
-        if not isinstance(entry, dict) or not {"address", "amount"} <= entry.keys():
-            raise BadInputError(f"GENESIS_BALANCES: entry {number} has no address and amount")
-        if entry["address"] in balances:
-            raise BadInputError(f"GENESIS_BALANCES: {entry['address']} is there twice")
-        balances[str(entry["address"])] = parse_coins(str(entry["amount"]), f"GENESIS_BALANCES: entry {number}")
-    return balances
 
 
 if __name__ == "__main__":

@@ -14,14 +14,14 @@ from exposer.records import digest_input
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
 from init_scripts.leader import Expected, download_genesis
-from init_scripts.settings import JoiningSettings, Sha256
+from init_scripts.settings import IdentitySettings, JoiningSettings, Sha256
 from init_scripts.signing_state import PATH as SIGNING_STATE
 from init_scripts.step import run_step
 
 STEP = "init-validator"
 
 
-class ValidatorSettings(JoiningSettings):
+class ValidatorSettings(IdentitySettings, JoiningSettings):
     """The environment of ``init-validator``."""
 
     genesis_sha256: Sha256 = Field("", description="the genesis's SHA-256, where it is known")

@@ -6,16 +6,15 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from exposer.accounts.hd import standard_path
+from exposer.accounts.hd import parse_path, standard_path
 from exposer.client import base_url
 from exposer.credentials import DESCRIPTIONS, VARIABLES, Credentials
 from exposer.duration import parse_duration
-from exposer.errors import BadInputError, ExposerError, UsageError
+from exposer.errors import BadInputError, ExposerError, UsageError, from_input_error
 from exposer.log import LogFormat, LogLevel
 from exposer.records import digest_file, digest_input
 from exposer.settings import Settings, environment_name
 
-_HD_PATH = r"^m(/\d+'?)+/\d+$"
 TIME_PATTERN = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z)?$"
 
 
@@ -39,6 +38,25 @@ def _go_duration(text: str) -> str:
     return f"{text}s" if text.replace(".", "", 1).isdigit() else text
 
 
+def _gas_prices(text: str) -> str:
+    """The SDK's DecCoins; empty where nothing is to be paid."""
+    coin = r"\d+(\.\d{1,18})?[a-zA-Z][a-zA-Z0-9/:._-]{2,127}"
+    if text and not re.fullmatch(rf"{coin}(,{coin})*", text):
+        raise ValueError("write a price per unit of gas, like 0.025uatom")
+    return text
+
+
+def _hd_path(text: str) -> str:
+    try:
+        return text if not text or parse_path(text) else ""
+    except BadInputError as error:
+        raise ValueError(str(error)) from error
+
+
+def _place(value: object) -> object:
+    return Path(value) if isinstance(value, str) and value and "://" not in value else value
+
+
 def _sha256(text: str) -> str:
     if text and not re.fullmatch("[0-9a-fA-F]{64}", text):
         raise ValueError("write the 64 hex digits that sha256sum prints")
@@ -46,11 +64,18 @@ def _sha256(text: str) -> str:
 
 
 GoDuration = Annotated[str, AfterValidator(_go_duration)]
+GasPrices = Annotated[str, AfterValidator(_gas_prices)]
+GAS_PRICES = "what a transaction pays per unit of gas, like 0.025uatom; default nothing"
+HdPath = Annotated[str, AfterValidator(_hd_path)]
 Sha256 = Annotated[str, AfterValidator(_sha256)]
+Place = Annotated[Path | str, BeforeValidator(_place)]
+"""A file, or where a server has it; of a file the content is the input."""
 Url = Annotated[str, BeforeValidator(_url)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Driver = Literal["cosmos", "cometbft"]
+Identities = Literal["", "random", "derived"]
+ValidatorSet = Literal["join", "genesis"]
 
 
 class PodSettings(Settings):
@@ -65,7 +90,7 @@ class PodSettings(Settings):
     hostname: str = Field("genesis-0", description="the pod's name; its ordinal follows the last dash")
     pod_index: int | None = Field(None, ge=0, description="the pod's ordinal where the name does not tell it")
     moniker: str = Field("", max_length=70, description="the node's name among its peers; default the pod's name")
-    hd_path: str = Field("", pattern=rf"{_HD_PATH}|^$", description="the HD path of the accounts (BIP-32)")
+    hd_path: HdPath = Field("", description="the HD path of the accounts (BIP-32)")
     coin_type: int = Field(118, ge=0, description="the coin type of the accounts (SLIP-44), unless HD_PATH is set")
     log_format: LogFormat = Field("text", description="text or json", validation_alias="EXPOSER_LOG_FORMAT")
     log_level: LogLevel = Field("info", description="debug, info, warning, error", validation_alias="EXPOSER_LOG_LEVEL")
@@ -82,6 +107,11 @@ class PodSettings(Settings):
         if self.chain_driver == "cosmos" and not self.chain_bin:
             raise ValueError("CHAIN_BIN (--chain-bin) is required with CHAIN_DRIVER=cosmos: name the chain's binary")
         return self
+
+    @property
+    def root(self) -> Path:
+        """The volume that the step fills."""
+        return self.chain_dir
 
     @property
     def ordinal(self) -> int:
@@ -104,10 +134,17 @@ class PodSettings(Settings):
     def inputs(self) -> dict[str, str]:
         """Variable -> SHA-256 of all that this step's outcome depends on; of a file it is the content that counts.
 
+        What is left at its default is none: a setting that a later version adds must not turn every volume that an
+        earlier one initialised into a conflict.
+
         Raises:
             BadInputError: a file that a variable names is not there.
         """
-        return {self._input_name(name): self._digest(name) for name in self.INPUTS}
+        return {self._input_name(name): self._digest(name) for name in self.INPUTS if not self._at_default(name)}
+
+    def _at_default(self, name: str) -> bool:
+        field = type(self).model_fields.get(name)
+        return field is not None and bool(getattr(self, name) == field.default)
 
     @classmethod
     def _input_name(cls, name: str) -> str:
@@ -120,7 +157,36 @@ class PodSettings(Settings):
         try:
             return digest_input(digest_file(value))
         except OSError as error:
-            raise BadInputError(f"{self._input_name(name)}: {value}: {error.strerror}; mount the file there") from error
+            raise from_input_error(error, f"{self._input_name(name)}: {value}") from error
+
+
+class IdentitySettings(PodSettings):
+    """What the steps know that give a pod its node key and its consensus key."""
+
+    identities: Identities = Field(
+        "",
+        description="node and consensus keys: random, or derived from the keys file and the pod's ordinal; "
+        "default derived with CHAIN_DRIVER=cometbft, random with cosmos",
+    )
+
+    @model_validator(mode="after")
+    def _identities_fit(self) -> Self:
+        if self.chain_driver == "cometbft" and self.identities == "random":
+            raise ValueError(
+                "IDENTITIES (--identities): CHAIN_DRIVER=cometbft has a genesis that names all validators before their "
+                "pods start, so their keys are derived; leave it out"
+            )
+        return self
+
+    @property
+    def derived(self) -> bool:
+        """Whether identities come from the keys file."""
+        return self.chain_driver == "cometbft" or self.identities == "derived"
+
+    def inputs(self) -> dict[str, str]:
+        """The inputs, with where identities come from: as it is, not as it is said."""
+        ours = {} if self.derived == (self.chain_driver == "cometbft") else {"IDENTITIES": digest_input(self.derived)}
+        return {**super().inputs(), **ours}
 
 
 class JoiningSettings(PodSettings):

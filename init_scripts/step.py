@@ -54,7 +54,7 @@ def run_program(
             run(settings, report)
     except (Exception, Interrupted) as error:  # a documented exit code, never a stray traceback
         logging.getLogger(step).debug("the cause", exc_info=error)  # a traceback may quote values: for who asks for it
-        code, reason = _outcome(error)
+        code, reason = _outcome(error, settings.chain_dir)
     else:
         return ExitCode.DONE
     logging.getLogger(step).error("%s", reason)
@@ -62,11 +62,11 @@ def run_program(
     return code
 
 
-def _outcome(error: BaseException) -> tuple[int, str]:
-    """Exit code and reason of whatever ended a step."""
+def _outcome(error: BaseException, volume: Path) -> tuple[int, str]:
+    """Exit code and reason of whatever ended a step on this ``volume``."""
     if isinstance(error, Interrupted):
         return 128 + error.signal, f"ended by {error.signal.name}"
-    known = from_os_error(error) if isinstance(error, OSError) else error
+    known = from_os_error(error, volume) if isinstance(error, OSError) else error
     if isinstance(known, ExposerError):
         return int(known.exit_code), str(known)
     return ExitCode.FAULT, f"{type(error).__name__}; run with EXPOSER_LOG_LEVEL=debug to see where"
@@ -75,8 +75,8 @@ def _outcome(error: BaseException) -> tuple[int, str]:
 def _transact(step: str, settings: S, work: Callable[[S, Transaction], None], report: "Reporter") -> None:
     log = logging.getLogger(step)
     inputs = settings.inputs()
-    refuse_foreign(settings.chain_dir, force=settings.force)
-    with open_volume(settings.chain_dir) as volume:
+    refuse_foreign(settings.root, force=settings.force)
+    with open_volume(settings.root) as volume:
         transaction = volume.begin(step, inputs, force=settings.force)
         if transaction is None:
             log.info("already complete on this volume")
@@ -84,7 +84,13 @@ def _transact(step: str, settings: S, work: Callable[[S, Transaction], None], re
             return
         report("running")
         log.info("starts for %s", settings.chain_id)
-        work(settings, transaction)
+        try:
+            work(settings, transaction)
+        except Exception as error:
+            if _outcome(error, settings.chain_dir)[0] == ExitCode.TEMPORARY:  # it will be tried again: leave it room
+                with contextlib.suppress(OSError):
+                    volume.discard(step)
+            raise
         report("done", 0)
         log.info("complete")
 

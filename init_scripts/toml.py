@@ -1,16 +1,23 @@
-"""A node's TOML files, edited key by key: comments, order and every other key stay as they are."""
+"""A node's TOML files, edited key by key: comments, order and every other line stay as they are.
 
+The files are those that the node's program wrote, and it lists every key that it reads; one that it does not know it
+ignores without a word. So a key that the file has not is a typing error, unless whoever wrote it says that it is meant:
+a name that begins with ``+`` is added.
+"""
+
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import ParseError
-from tomlkit.items import Table
 
 from exposer.errors import BadInputError
 
 Edits = Mapping[str, Any]
 """Nested like the file: ``{"p2p": {"laddr": "tcp://0.0.0.0:26656"}}``."""
+_ADD = "+"
+_Path = tuple[str, ...]
 
 
 def edit(text: str, edits: Edits, *, existing_only: bool = False, field: str = "config") -> str:
@@ -18,23 +25,25 @@ def edit(text: str, edits: Edits, *, existing_only: bool = False, field: str = "
 
     Args:
         text: a TOML document.
-        edits: what to set.
+        edits: what to set; a key that is not there must begin with ``+``.
         existing_only: leave out keys that the file has not (a default that this version of the program does not know).
         field: what to name in an error.
 
     Raises:
-        BadInputError: ``text`` is not TOML, or an edit puts a table where a value is or the reverse.
+        BadInputError: ``text`` is not TOML, it has no such key, an edit puts a table where a value is or the reverse,
+            or a value is none that TOML has.
     """
     try:
         document = tomlkit.parse(text)
     except ParseError as error:
         raise BadInputError(f"{field}: not TOML at line {error.line}, column {error.col}") from error
     for path, value in _leaves(edits):
+        _refuse_foreign(value, f"{field}: {_spell(path)}")
         _set(document, path, value, existing_only=existing_only, field=field)
     return tomlkit.dumps(document)
 
 
-def _leaves(edits: Edits, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _leaves(edits: Edits, at: _Path = ()) -> Iterator[tuple[_Path, Any]]:
     for key, value in edits.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, (*at, key))
@@ -42,23 +51,55 @@ def _leaves(edits: Edits, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
             yield (*at, key), value
 
 
-def _set(document: Any, path: tuple[str, ...], value: Any, *, existing_only: bool, field: str) -> None:
+def _set(document: Any, path: _Path, value: Any, *, existing_only: bool, field: str) -> None:
+    where, names = f"{field}: {_spell(path)}", tuple(key.removeprefix(_ADD) for key in path)
+    if not _has(document, names, where):
+        if existing_only:
+            return
+        if names == path:
+            raise _unknown(document, path, where)
     table = document
-    for key in path[:-1]:
-        if key not in table:
-            if existing_only:
-                return
-            table[key] = tomlkit.table()
-        table = table[key]
-        if not isinstance(table, Table | Mapping):
-            raise BadInputError(f"{field}: {'.'.join(path)}: {key} is a value here, not a table")
-    last = path[-1]
-    if last not in table:
-        if not existing_only:
-            table[last] = value
-        return
-    if isinstance(table[last], Mapping):
-        raise BadInputError(f"{field}: {'.'.join(path)} is a table here, not a value")
-    former = table[last].unwrap() if hasattr(table[last], "unwrap") else table[last]
-    if (type(former), former) != (type(value), value):  # 1, 1.0 and true are equal to Python, not to TOML
+    for name in names[:-1]:
+        table = table.setdefault(name, tomlkit.table())
+    last, unset = names[-1], object()
+    former = table.get(last, unset)
+    if repr(getattr(former, "value", former)) != repr(value):  # 1, 1.0 and true are equal to Python, not to TOML
         table[last] = value
+
+
+def _has(document: Any, names: _Path, where: str) -> bool:
+    """Whether the file has this key; raises `BadInputError` where it is a table, or below a value."""
+    found = document
+    for name in names:
+        if not isinstance(found, Mapping):
+            raise BadInputError(f"{where}: what stands above it is a value in this file; remove {names[-1]}")
+        if name not in found:
+            return False
+        found = found[name]
+    if isinstance(found, Mapping):
+        raise BadInputError(f"{where}: is a table in this file, not a value; name the keys below it")
+    return True
+
+
+def _refuse_foreign(value: Any, where: str) -> None:
+    """Raises `BadInputError` for a value without a form in TOML, or with one that a list of values cannot hold."""
+    if value is None:
+        raise BadInputError(f"{where}: TOML has no null; give it a value, or leave it out")
+    for entry in value if isinstance(value, list) else ():
+        if isinstance(entry, Mapping):
+            raise BadInputError(f"{where}: is a list of mappings; a node's files have lists of values alone")
+        _refuse_foreign(entry, where)
+
+
+def _unknown(document: Any, path: _Path, where: str) -> BadInputError:
+    """The refusal, with the nearest key that there is: of the same name elsewhere, else of a similar one."""
+    wanted, known = _spell(path), [_spell(path) for path, _ in _leaves(document)]
+    same = [name for name in known if name.rpartition(".")[2] == path[-1]]
+    near = difflib.get_close_matches(wanted, same, n=1, cutoff=0.0) or difflib.get_close_matches(wanted, known, n=1)
+    added = ".".join((*path[:-1], f"{_ADD}{path[-1]}"))
+    hint = f"did you mean {near[0]}? " if near else ""
+    return BadInputError(f"{where}: this node's file has no such key; {hint}write {added} to add it all the same")
+
+
+def _spell(path: _Path) -> str:
+    return ".".join(key.removeprefix(_ADD) for key in path)

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from exposer import log as logs
 from exposer.client import Client, base_url
 from exposer.credentials import Credentials, add_flags
 from exposer.duration import parse_duration
-from exposer.errors import BadInputError, ExposerError, UsageError
+from exposer.errors import BadInputError, ExposerError, UsageError, exit_codes
 from init_scripts.backoff import Backoff
 from init_scripts.conditions import parse_condition
 from init_scripts.gate import wait_for_all
@@ -29,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with interruptible():
             _wait(options)
-            if command:
-                _become(command)
+        if command:  # here the signals are again what they were when this process began
+            _become(command)
     except Interrupted as interrupted:
         log.error("ended by %s", interrupted.signal.name)  # noqa: TRY400 - a signal needs no traceback
         return 128 + interrupted.signal
@@ -57,9 +58,9 @@ def parser() -> argparse.ArgumentParser:
         prog="wait-for-chains",
         usage="wait-for-chains [options] [target ...] [-- command argument ...]",
         description="Wait until every target fulfils the condition, then run the command.",
-        epilog="Exit codes: 0 open; 2 usage; 3 bad configuration; 124 timed out; 128+n ended by signal n;"
-        " with a command, the command's own. Durations: 500ms, 30s, 2m, 1h; a bare number is seconds.",
-        formatter_class=partial(argparse.HelpFormatter, width=100, max_help_position=30),
+        epilog="durations: 500ms, 30s, 1m30s, 2h; a bare number is seconds\n\n"
+        f"{exit_codes()}\nOnce the gate is open, the exit code is that of the command, which takes its place.",
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=100, max_help_position=30),
         allow_abbrev=False,
     )
     result.add_argument(
@@ -130,6 +131,8 @@ def _urls(targets: Sequence[str], environment: Mapping[str, str], scheme: str) -
 
 def _become(command: list[str]) -> None:
     """Replace this process by ``command``; returns never."""
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and a program would inherit it
+        signal.signal(ignored, signal.SIG_DFL)
     try:
         os.execvp(command[0], command)  # noqa: S606 - what the caller asked for; no shell reads it
     except OSError as error:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import witness
+from matrix import MATRIX
+from real_chains import CHAINS, RealChain
 from witness import WITNESS
 
 ROOT = Path(__file__).parent.parent
@@ -47,9 +49,11 @@ def pytest_configure() -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was read of how many secrets, and how often one was seen."""
+    """What was read of how many secrets, and how often one was seen; and what was tried on which chain."""
     seen = f"{WITNESS.answers} answers, {WITNESS.lines} log lines, {WITNESS.secrets} secrets, {WITNESS.seen} hits"
     terminalreporter.write_line(f"witness: {seen}")
+    for line in MATRIX.lines():
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +85,44 @@ def cometbft() -> str:
 def simd() -> str:
     """The real simd of SDK 0.50; ``make binaries`` builds it."""
     return real_binary("simd")
+
+
+@pytest.fixture(scope="session")
+def simd_046() -> str:
+    """The real simd of SDK 0.46; ``make binaries`` builds it."""
+    return real_binary("simd-0.46")
+
+
+@pytest.fixture(scope="session")
+def simd_047() -> str:
+    """The real simd of SDK 0.47; ``make binaries`` builds it."""
+    return real_binary("simd-0.47")
+
+
+@pytest.fixture(scope="session")
+def wasmd() -> str:
+    """The real wasmd of SDK 0.53; ``make binaries`` builds it."""
+    return real_binary("wasmd")
+
+
+@pytest.fixture(scope="session")
+def evmosd() -> str:
+    """The real evmosd, an EVM chain of SDK 0.50; ``make binaries`` builds it."""
+    return real_binary("evmosd")
+
+
+@pytest.fixture(scope="session")
+def cosmovisor() -> str:
+    """The real cosmovisor; ``make binaries`` builds it."""
+    return real_binary("cosmovisor")
+
+
+@pytest.fixture(scope="session", params=[chain.param for chain in CHAINS])
+def chain(request: pytest.FixtureRequest) -> RealChain:
+    """Each real SDK chain in its turn, its binary there; ``make binaries`` builds it."""
+    real: RealChain = request.param
+    real_binary(real.binary)
+    return real
 
 
 def real_binary(name: str) -> str:

@@ -23,12 +23,12 @@ _OPEN = build_opener(ProxyHandler({})).open  # these addresses are never behind 
 T = TypeVar("T")
 
 
-def eventually(what: str, look: Callable[[], T | None], *, pause: float = 0.05) -> T:
+def eventually(what: str, look: Callable[[], T | None], *, pause: float = 0.05, limit: float = LIMIT) -> T:
     """The first thing that ``look`` sees; fails, and says ``what`` it looked for, when it never sees anything."""
-    limit = time.monotonic() + LIMIT
+    end = time.monotonic() + limit
     while not (seen := look()):
-        if time.monotonic() > limit:
-            pytest.fail(f"in {LIMIT:g} s it never came to this: {what}")
+        if time.monotonic() > end:
+            pytest.fail(f"in {limit:g} s it never came to this: {what}")
         time.sleep(pause)
     return seen
 
@@ -45,13 +45,13 @@ def get_json(url: str) -> Any:
     return json.loads(get(url))
 
 
-def query(network: "LiveNetwork", simd: str, *arguments: str) -> Any:
-    """The JSON that ``simd query`` answers with when it asks the network's first node."""
+def query(network: "LiveNetwork", binary: str, *arguments: str) -> Any:
+    """The JSON that ``<binary> query`` answers with when it asks the network's first node."""
     pod = network.pods()[0]
     node = pod["node"]["rpc_url"].replace("http", "tcp")
     flags = ("--node", node, "--home", str(network.home(pod["name"])), "--output", "json")
     done = subprocess.run(
-        [simd, "query", *arguments, *flags], capture_output=True, text=True, timeout=LIMIT, check=False
+        [binary, "query", *arguments, *flags], capture_output=True, text=True, timeout=LIMIT, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

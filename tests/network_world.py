@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from exposer.network.chains import ChainFacts
 from exposer.network.child import Program, inherited_environment
@@ -122,6 +123,44 @@ monitoring: {enabled: false}
 ingress: {enabled: false}
 """
 
+EVERYTHING_OF_OURS = """\
+name: everything
+faucet: {enabled: true, cooldown: 5m}
+chains:
+  - id: one-1
+    name: custom
+    numValidators: 3
+    binary: bin/chaind
+    prefix: chain
+    denom: uchain
+    coins: 100000000000000uchain
+    repo: https://example.org/chain
+    identities: derived
+    gasPrices: 0.5uchain
+    minimumGasPrices: 0.25uchain
+    corsAllowedOrigins: [https://a.example, https://b.example]
+    upgrade: {enabled: true, genesis: v1.0.0, upgrades: [{name: v2, version: v2.0.0}, {name: v3, version: main}]}
+    faucet: {amount: 7uchain, ports: {rest: 8007}}
+    ports: {json-rpc: 8545}
+    genesis:
+      from: exported.json
+      sha256: abababababababababababababababababababababababababababababababab
+      presets: [fast-governance, short-unbonding]
+      app_state.gov.params.quorum: "0.1"
+    balances:
+      - address: chain1aa
+        amount: 9uchain
+        vesting: {type: periodic, start: 2026-01-01T00:00:00Z, periods: [{length: 24h, amount: 9uchain}]}
+    env: [{name: BUILD_TAGS, value: netgo}, {name: UNSAFE_SKIP_BACKUP, value: false}]
+    config: {pods: {validator-1: {app.toml: {pruning: nothing}}}}
+  - id: two-1
+    name: simapp
+    numValidators: 2
+    validators: genesis
+    faucet: {enabled: false}
+    build: {enabled: true, source: github.com/cosmos/ibc-go/v8/testing/simapp/simd@v8.8.0}
+"""
+
 
 class PaperSite:
     """A site that answers every question with something recognisable, and has no machine."""
@@ -133,6 +172,14 @@ class PaperSite:
     def home(self, pod: str) -> str:
         """A directory of the pod's own."""
         return f"/volumes/{pod}"
+
+    def faucet(self, pod: str) -> str:
+        """A second directory of the pod's own."""
+        return f"/faucets/{pod}"
+
+    def given(self, path: str) -> str:
+        """A path below one of the network file's."""
+        return f"/given/{path}"
 
     def file(self, chain_id: str, name: str) -> str:
         """A path below the chain's."""
@@ -151,7 +198,7 @@ class PaperSite:
         return facts.binary
 
 
-def stand_in(directory: Path, code: str, *, name: str = "step", port: int | None = None, **kinds: bool) -> Program:
+def stand_in(directory: Path, code: str, *, name: str = "step", port: int | None = None, **kinds: Any) -> Program:
     """A program that runs Python ``code``, with its log in ``directory``."""
     log = directory / "pod" / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)

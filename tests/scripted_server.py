@@ -37,6 +37,10 @@ class Exchange:
         """Send nothing until the server closes."""
         self._closing.wait()
 
+    def open(self, pause: float) -> bool:
+        """Whether the server is still open after ``pause`` seconds."""
+        return not self._closing.wait(pause)
+
     def reset(self) -> None:
         """Let the connection end with RST."""
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -107,6 +111,40 @@ def file(
         if rst and end < len(content):
             exchange.reset()
         return end == len(content)
+
+    return script
+
+
+def endless(part: bytes, *, first: bytes = b"", pause: float = 0.0) -> Script:
+    """``first``, then ``part`` again and again, as long as somebody reads it."""
+
+    def script(exchange: Exchange) -> bool:
+        exchange.send(first)
+        while exchange.open(pause):
+            exchange.send(part)
+        return False
+
+    return script
+
+
+def dripping(data: bytes, pause: float = 0.05) -> Script:
+    """``data`` byte by byte, each long before anybody would call it a stall."""
+
+    def script(exchange: Exchange) -> bool:
+        for byte in data:
+            if not exchange.open(pause):
+                return False
+            exchange.send(bytes([byte]))
+        return False
+
+    return script
+
+
+def by_path(scripts: Mapping[str, Script]) -> Script:
+    """The script whose key the path begins with."""
+
+    def script(exchange: Exchange) -> bool:
+        return next(one for path, one in scripts.items() if exchange.asked.path.startswith(path))(exchange)
 
     return script
 

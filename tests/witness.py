@@ -19,20 +19,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from leaks import Searched
 
 FILLER = b"0123456789abcdef" * 64
 """What the tests' large files are full of; it is passed over, so that they cost next to nothing here."""
 _HELD = 4 << 20  # bytes of one connection that are kept until the test is over
 _OVERLAP = 4096  # bytes that are read again: more than any form of a secret takes
-_STANDARD = bytes.maketrans(b"-_", b"+/")
-_KEY_FILES = {"node_key.json", "priv_validator_key.json"}
+_KEY_FILES = {"node_key.json", "priv_validator_key.json", "faucet_key.json"}
 _TOKEN_FILES = {"token", "tokens"}
 _SHOWN = re.compile(rb"^authorization:[^\r\n]*", re.IGNORECASE | re.MULTILINE)  # requests that servers of tests get
 _LOG_FILES = re.compile(r".*\.log|up\.txt")
@@ -113,35 +112,10 @@ class Witness:
             self.seen, self._ever = counted
 
     def _scan(self, data: bytes, where: str) -> None:
-        data = _SHOWN.sub(b"", data.replace(FILLER, b""))
-        for text in (data, unquote_to_bytes(data)) if b"%" in data else (data,):
-            plain, hexadecimal, sixty_four = text, text.lower(), text.translate(_STANDARD, b"\r\n")
-            for secret, name in self._known.items():
-                forms = _forms(secret)
-                found = [form for form in forms.plain if form in plain]
-                found += [form for form in forms.hexadecimal if form in hexadecimal]
-                found += [form for form in forms.sixty_four if form in sixty_four]
-                self._hits += [f"{where} has a secret of {name}"] * bool(found)
-
-
-class _Forms:
-    """How a secret can show; what is url-encoded is decoded before it is compared."""
-
-    def __init__(self, secret: bytes) -> None:
-        self.plain = (secret, repr(secret)[2:-1].encode(), secret.replace(b" ", b"+"))
-        self.hexadecimal = (secret.hex().encode(),)
-        self.sixty_four = tuple(_inner_base64(secret, shift) for shift in range(3))
-
-
-@functools.cache
-def _forms(secret: bytes) -> _Forms:
-    return _Forms(secret)
-
-
-def _inner_base64(secret: bytes, shift: int) -> bytes:
-    """The characters of base64 that depend on nothing else, where it stands ``shift`` bytes behind a group's start."""
-    bits = 8 * (shift + len(secret))
-    return base64.b64encode(bytes(shift) + secret)[-(-8 * shift // 6) : bits // 6]
+        searched = Searched(_SHOWN.sub(b"", data.replace(FILLER, b"")))
+        self._hits += [
+            f"{where} has a secret of {name}" for secret, name in self._known.items() if searched.has(secret)
+        ]
 
 
 def _files(directory: Path) -> Iterator[Path]:

@@ -1,8 +1,31 @@
 """Addresses: from a public key to its bytes, and to bech32 (BIP-173) and back."""
 
+import hashlib
+from typing import Literal
+
 import bech32
+from coincurve import PublicKey
 
 from exposer.errors import BadInputError
+
+Algorithm = Literal["secp256k1", "eth_secp256k1"]
+"""How an account's address comes from its secp256k1 key: as on Cosmos chains, or as on Ethereum."""
+ALGORITHMS: tuple[Algorithm, ...] = ("secp256k1", "eth_secp256k1")
+_ETHEREUM_BYTES = 20
+
+
+def account_address(public: bytes, algorithm: Algorithm) -> bytes:
+    """The 20 bytes of the account that a compressed public key (33 bytes) holds.
+
+    Sources: the SDK's ``crypto/keys/secp256k1`` (RIPEMD-160 of SHA-256), ethermint's ``crypto/ethsecp256k1`` (the end
+    of Keccak-256 of the key without compression).
+    """
+    if algorithm == "eth_secp256k1":
+        from Crypto.Hash import keccak  # noqa: PLC0415 - most chains have none of these keys
+
+        point = PublicKey(public).format(compressed=False)[1:]
+        return keccak.new(data=point, digest_bits=256).digest()[-_ETHEREUM_BYTES:]
+    return hashlib.new("ripemd160", hashlib.sha256(public).digest(), usedforsecurity=False).digest()
 
 
 def encode_address(prefix: str, raw: bytes) -> str:

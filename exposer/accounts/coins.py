@@ -1,11 +1,11 @@
-"""Coins as the SDK writes them: ``100stake,5uatom`` (``types/coin.go``); amounts are integers of any size."""
+"""Coins as the SDK writes them: ``100stake,5uatom`` (``types/coin.go``); amounts are integers of up to 256 bits."""
 
 import re
-from collections.abc import Iterable
 
 from exposer.errors import BadInputError
 
-_COIN = re.compile(r"(\d+)([a-zA-Z][a-zA-Z0-9/:._-]{2,127})")
+_BITS = 256  # cosmossdk.io/math: MaxBitLen
+_COIN = re.compile(r"([0-9]{1,80})([a-zA-Z][a-zA-Z0-9/:._-]{2,127})")
 Coin = dict[str, str]
 """``{"denom", "amount"}``, the SDK's JSON form: both strings."""
 
@@ -18,6 +18,8 @@ def parse_coins(text: str, field: str) -> dict[str, int]:
         if not found or found[2] in coins:
             raise BadInputError(f"{field}: {part.strip()!r} is not a coin, or is there twice; write 100stake,5uatom")
         coins[found[2]] = int(found[1])
+        if coins[found[2]].bit_length() > _BITS:
+            raise BadInputError(f"{field}: {part.strip()!r} is more than the SDK's {_BITS} bits")
     return coins
 
 
@@ -29,12 +31,3 @@ def render_coins(coins: dict[str, int]) -> str:
 def to_json(coins: dict[str, int]) -> list[Coin]:
     """The JSON form, sorted by denomination."""
     return [{"denom": denom, "amount": str(coins[denom])} for denom in sorted(coins)]
-
-
-def total(lists: Iterable[Iterable[Coin]]) -> dict[str, int]:
-    """The sum of many lists of coins, per denomination."""
-    sums: dict[str, int] = {}
-    for coins in lists:
-        for coin in coins:
-            sums[coin["denom"]] = sums.get(coin["denom"], 0) + int(coin["amount"])
-    return sums

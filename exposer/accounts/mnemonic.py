@@ -1,10 +1,16 @@
-"""BIP-39 sentences, in a type that cannot be printed by accident."""
+"""BIP-39 sentences: checked, made, and turned into seeds."""
 
 import hashlib
+import secrets
 import unicodedata
 from functools import cache
 
 from mnemonic import Mnemonic as WordList
+
+from exposer.accounts.secret import Masked, Secret
+
+_BITS_OF_WORDS = {12: 128, 15: 160, 18: 192, 21: 224, 24: 256}
+WORD_COUNTS = tuple(_BITS_OF_WORDS)
 
 
 @cache
@@ -12,16 +18,18 @@ def _word_list(language: str) -> WordList:
     return WordList(language)
 
 
-class Mnemonic:
-    """A BIP-39 sentence that cannot be printed by accident."""
+class Mnemonic(Masked):
+    """A BIP-39 sentence, normalised; the passphrase is always empty, as it is with ``keys add --recover``."""
 
     __slots__ = ("_words",)
 
     def __init__(self, words: str) -> None:
         self._words = " ".join(unicodedata.normalize("NFKD", words).split())
 
-    def __repr__(self) -> str:
-        return "Mnemonic(***)"
+    @classmethod
+    def fresh(cls, words: int = 24) -> "Mnemonic":
+        """A sentence of as many `WORD_COUNTS` words as nobody has ever had, from the system's random numbers."""
+        return cls(_word_list("english").to_mnemonic(secrets.token_bytes(_BITS_OF_WORDS[words] // 8)))
 
     def reveal(self) -> str:
         """The sentence itself, for a binary's standard input or a derivation."""
@@ -36,6 +44,6 @@ class Mnemonic:
         except Exception:  # noqa: BLE001 - the library raises its own types; their texts quote the words
             return False
 
-    def seed(self) -> bytes:
-        """The 64 bytes of BIP-39, without a passphrase."""
-        return hashlib.pbkdf2_hmac("sha512", self._words.encode(), b"mnemonic", 2048)
+    def seed(self) -> Secret:
+        """The 64 bytes of BIP-39."""
+        return Secret(hashlib.pbkdf2_hmac("sha512", self._words.encode(), b"mnemonic", 2048))

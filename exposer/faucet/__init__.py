@@ -1,1 +1,1 @@
-"""The faucet: hands out coins of a running chain over HTTP."""
+"""The faucet: gives coins of a chain to who asks, each credit exactly once."""

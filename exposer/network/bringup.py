@@ -5,19 +5,21 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exposer.network.child import Program, inherited_environment
+from exposer.network.child import Program, building_environment, inherited_environment
 from exposer.network.events import Event, Tell
-from exposer.network.plan import Plan, Pod, Step
+from exposer.network.plan import BUILD, Plan, Pod, Step
 from exposer.network.processes import Supervisor
 from exposer.network.state import PodRecord, Record, State
 from exposer.network.survey import PodStatus, Survey, agree
 
+_NODE, _LAST = 1, 2
+"""Turns at the end: a faucet is first, for it has credits on their way into a block, and an exposer is last."""
 _PYTHON = (sys.executable, "-P", "-m")  # -P: nothing in the directory it starts in can stand in for a module
 
 
 @dataclass(frozen=True)
 class Programs:
-    """What the processes of pods on this machine run; ``binaries`` is chain id -> path of those that are here."""
+    """What the processes of pods on this machine run; ``binaries`` is chain id -> the program of its nodes, if any."""
 
     state: State
     binaries: Mapping[str, str]
@@ -25,19 +27,30 @@ class Programs:
     def exposer(self, pod: Pod) -> Program:
         """The pod's sidecar, on the port that is held for it."""
         port = int(pod.exposer["EXPOSER_HTTP_PORT"])
-        return self._program(pod, "exposer", (*_PYTHON, "exposer", "serve"), pod.exposer, port=port)
+        command = (*_PYTHON, "exposer", "serve")
+        return self._program(pod, "exposer", command, pod.exposer, port=port, ends=_LAST)
 
     def step(self, pod: Pod, step: Step) -> Program:
         """One of the pod's steps."""
         command = (*_PYTHON, f"init_scripts.{step.name.replace('-', '_')}", *step.arguments)
-        return self._program(pod, step.name, command, pod.environment)
+        inherited = building_environment() if step.name == BUILD else {}
+        return self._program(pod, step.name, command, inherited | dict(pod.environment))
 
     def node(self, pod: Pod) -> Program | None:
         """The pod's node, None where its binary is not on this machine."""
-        path = self.binaries.get(pod.chain)
-        if path is None:
+        found = self.binaries.get(pod.chain)
+        if found is None:
             return None
-        return self._program(pod, "node", (path, *pod.node[1:]), pod.node_environment, documented=False)
+        command = (pod.node[0] if "/" in pod.node[0] else found, *pod.node[1:])
+        return self._program(pod, "node", command, pod.node_environment, documented=False, ends=_NODE)
+
+    def faucet(self, pod: Pod) -> Program | None:
+        """The pod's faucet, if it has one, on the port that is held for it."""
+        if not pod.faucet:
+            return None
+        return self._program(
+            pod, "faucet", (*_PYTHON, "exposer", "faucet"), pod.faucet, port=int(pod.faucet["FAUCET_PORT"])
+        )
 
     def _program(
         self,
@@ -48,9 +61,10 @@ class Programs:
         *,
         port: int | None = None,
         documented: bool = True,
+        ends: int = 0,
     ) -> Program:
         merged = inherited_environment(self.state.root) | dict(environment)
-        return Program(pod.name, name, command, merged, self.state.log(pod.name, name), port, documented)
+        return Program(pod.name, name, command, merged, self.state.log(pod.name, name), port, documented, ends)
 
 
 @dataclass(frozen=True)
@@ -93,9 +107,13 @@ class BringUp:
         node = self.programs.node(pod)
         if node:
             self.supervisor.keep(node)
+            if faucet := self.programs.faucet(pod):
+                self.supervisor.keep(faucet)
             for step in pod.after_start:
                 await self.supervisor.run(self.programs.step(pod, step))
         await self.survey.wait_ready(at)
+        if at.faucet_url and node:
+            await self.survey.wait_faucet(at.faucet_url)
         status = await self.survey.wait_status(at, node=node is not None)
         self.tell(Event(pod.name, "", "ready"))
         return status

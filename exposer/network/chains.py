@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from ruamel.yaml import YAML
 
-from exposer.network.model import Chain, Network
+from exposer.accounts.address import Algorithm
+from exposer.network.model import Chain, Faucet, Network, UpgradeVersion
 
 Driver = Literal["cosmos", "cometbft"]
 CUSTOM = "custom"
@@ -19,6 +20,7 @@ class ChainFacts:
     """What driving a chain takes: an entry of ``chains.yaml``, or one with the network file's words on top.
 
     ``coins`` is what every funded account gets, in the SDK's text form; a cometbft chain has no accounts.
+    ``gas_prices`` is what transactions pay on a chain that takes none for nothing.
     """
 
     binary: str = ""
@@ -28,10 +30,12 @@ class ChainFacts:
     coins: str = ""
     hd_path: str = ""
     coin_type: int = 118
+    algorithm: Algorithm = "secp256k1"
     home: str = ""
     image: str = ""
     source: str = ""
     chain_id: str = ""
+    gas_prices: str = ""
 
 
 @cache
@@ -58,6 +62,7 @@ def resolve(chain: Chain) -> ChainFacts:
         home=chain.home or known.home,
         image=chain.image or known.image,
         source=chain.repo or known.source,
+        gas_prices=chain.gas_prices or known.gas_prices,
     )
 
 
@@ -66,6 +71,34 @@ def default_id(name: str) -> str:
     return known_chains()[name].chain_id or f"{name}-1"
 
 
-def has_faucet(network: Network, chain: Chain) -> bool:
-    """Whether ``chain`` has a faucet: its own word, else the file's for all chains, else no."""
-    return bool(network.faucet.enabled if chain.faucet.enabled is None else chain.faucet.enabled)
+def faucet_of(network: Network, chain: Chain) -> Faucet | None:
+    """The faucet of ``chain``, where it has one: its own words, then the file's for all chains that have accounts."""
+    own = chain.faucet.model_dump(exclude_none=True, exclude={"ports", "resources"})
+    merged = network.faucet.model_copy(update={**own, "ports": chain.faucet.ports})
+    return merged if merged.enabled and resolve(chain).driver == "cosmos" else None
+
+
+@dataclass(frozen=True)
+class Versions:
+    """What is built from source: the version that the chain starts with, and those that cosmovisor goes on to."""
+
+    genesis: str
+    upgrades: tuple[UpgradeVersion, ...] = ()
+    cosmovisor: bool = False
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every version, in the order of their heights."""
+        return (self.genesis, *(upgrade.version for upgrade in self.upgrades))
+
+
+def versions_of(chain: Chain) -> Versions | None:
+    """What is built for ``chain``, None where its binary is there already."""
+    if chain.upgrade and chain.upgrade.enabled:
+        return Versions(chain.upgrade.genesis, chain.upgrade.upgrades, cosmovisor=True)
+    return Versions(chain.build.source) if chain.build and chain.build.enabled else None
+
+
+def is_module(version: str) -> bool:
+    """Whether a version names a Go module or package by itself (``path@version``), and no commit of ``repo``."""
+    return "@" in version

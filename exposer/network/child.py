@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import re
 import select
 import signal
 import subprocess
@@ -34,6 +35,10 @@ _INHERITED = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 )
+_BUILDING = re.compile(
+    r"GO[A-Z0-9]+|CGO_\w+|CC|CXX|(HTTPS?|NO|ALL)_PROXY|GIT_(SSH|SSL|CONFIG)\w*|SSH_AUTH_SOCK|XDG_\w+", re.IGNORECASE
+)
+"""What git and go know of this machine: Go's caches and proxies above all, which make a second build a short one."""
 KILL_TIME = 10.0
 """Seconds for SIGKILL to work; what is still there then is stuck in the kernel."""
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -42,10 +47,10 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: nothing may 
 
 @dataclass(frozen=True)
 class Program:
-    """What a process is to run, by its pod and its name (a step's, ``exposer`` or ``node``).
+    """What a process is to run, by its pod and its name (a step's, ``exposer``, ``node`` or ``faucet``).
 
     ``port`` is bound and handed over as ``--fd N`` where the program wants its socket. ``documented`` says whether its
-    exit codes are those of `exposer.errors`; a chain binary's are not.
+    exit codes are those of `exposer.errors`; a chain binary's are not. ``ends`` is its turn when all end.
     """
 
     pod: str
@@ -55,17 +60,18 @@ class Program:
     log: Path
     port: int | None = None
     documented: bool = True
-
-    @property
-    def serves(self) -> bool:
-        """Whether it is a sidecar."""
-        return self.port is not None
+    ends: int = 0
 
 
 def inherited_environment(state: Path) -> dict[str, str]:
     """What a pod's process sees of the user's environment: enough to run, nothing that could change the network."""
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return kept | {"PYTHONPATH": str(Path(__file__).parents[2]), MARK: str(state)}
+
+
+def building_environment() -> dict[str, str]:
+    """What a step that builds sees besides."""
+    return {name: value for name, value in os.environ.items() if _BUILDING.fullmatch(name)}
 
 
 class Child:

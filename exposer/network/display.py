@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from exposer.log import LogFormat
-from exposer.network.events import Event
+from exposer.network.events import SIDECARS, Event
 from exposer.network.plan import Plan
 from exposer.network.survey import PodStatus
 
@@ -101,7 +101,7 @@ class LiveTable:
 
     def tell(self, event: Event) -> None:
         """Update the pod's row."""
-        if event.pod and event.program != "exposer":
+        if event.pod and event.program not in SIDECARS:
             self._now[event.pod] = f"{event.program} {event.what}".strip()
         if event.what in _LEVELS or not event.pod:
             self._console.print(f"{event.pod or 'network'} {event.program} {event.what}: {event.detail}", markup=False)

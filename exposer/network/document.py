@@ -4,14 +4,15 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 
 from exposer.errors import BadInputError
 from exposer.network import checks
 from exposer.network.chains import default_id, known_chains
-from exposer.network.model import Network, Section
+from exposer.network.fields import Section
+from exposer.network.model import Network
 from exposer.network.source import Location, Source, read_source
 
 DEFAULT_CHAIN = "cometbft"
@@ -166,11 +167,14 @@ def _unknown(location: Location) -> str:
 def model_at(location: tuple[str | int, ...]) -> type[Section] | None:
     """The model of the mapping at ``location`` (names as in the file), None where it is free-form."""
     model: Any = Network
+    named = True
     for name in location:
-        if isinstance(name, int):
-            continue  # a list's entries share the list's model
+        if isinstance(name, int) or not named:
+            named = True
+            continue  # the entries of a list, or of a mapping with names of the user's own, share one model
         found = [info for key, info in model.model_fields.items() if name in {key, info.alias}]
         model = _section(found[0].annotation) if found else None
+        named = not found or get_origin(found[0].annotation) is not dict
         if model is None:
             return None
     return model if isinstance(model, type) and issubclass(model, Section) else None

@@ -11,7 +11,7 @@ from exposer.network.child import kill_leftovers
 from exposer.network.state import State
 
 log = logging.getLogger("exposer down")
-_LIMIT = 60.0
+_LIMIT = 120.0
 """Seconds; ``exposer up`` itself kills what does not stop well before that."""
 
 

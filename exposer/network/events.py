@@ -17,4 +17,6 @@ class Event:
     detail: str = ""
 
 
+SIDECARS = frozenset({"exposer", "faucet"})
+"""Programs that run beside a pod's steps and its node: what they do is not what the pod is at."""
 Tell = Callable[[Event], None]

@@ -1,9 +1,9 @@
 """This machine as the site of a plan: pods are directories and processes, and their ports are on loopback."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from exposer.network.binaries import binary_name
 from exposer.network.chains import ChainFacts
 from exposer.network.ports import LOOPBACK
 from exposer.network.site import PodPorts
@@ -28,9 +28,17 @@ class Machine:
         """Root of the pod's volume."""
         return str(self._state.home(pod))
 
+    def faucet(self, pod: str) -> str:
+        """Root of the pod's second volume."""
+        return str(self._state.faucet(pod))
+
     def file(self, chain_id: str, name: str) -> str:
         """Path of one of the plan's files."""
         return str(self._state.file(chain_id, name))
+
+    def given(self, path: str) -> str:
+        """The file itself."""
+        return str((self._directory / path).resolve())
 
     def host(self, _pod: str) -> str:
         """All pods are on loopback."""
@@ -43,13 +51,3 @@ class Machine:
     def binary(self, facts: ChainFacts) -> str:
         """The binary's name, so that a record on the volume does not depend on where it is installed."""
         return binary_name(facts, self._directory)
-
-
-def binary_name(facts: ChainFacts, directory: Path) -> str:
-    """A name stays one; a path is taken from the network file's ``directory``."""
-    return str((directory / facts.binary).resolve()) if "/" in facts.binary else facts.binary
-
-
-def find_binary(facts: ChainFacts, directory: Path) -> str | None:
-    """The path of a chain's binary on this machine, None when it is not here."""
-    return shutil.which(binary_name(facts, directory))

@@ -4,102 +4,43 @@ Field names in the file are those of the peer's schema (camel case). Each fault'
 it stands is added by `exposer.network.document`. Source of the schema: Starship's ``charts/devnet/values.schema.json``.
 """
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field, JsonValue
 
-from exposer.duration import parse_duration
-from exposer.errors import BadInputError
+from exposer.network.containers import Exposer, Images, PodResources, Resources
+from exposer.network.fields import (
+    ChainId,
+    Coins,
+    Denom,
+    Duration,
+    HdPath,
+    Origin,
+    Port,
+    Prices,
+    Section,
+    Time,
+    Version,
+    Word,
+    matching,
+    text,
+)
 
 MAX_VALIDATORS = 100
 
 
-def _matching(pattern: str, expected: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"must be {expected}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _text(*kinds: type) -> BeforeValidator:
-    """Lets YAML's bare ``5`` or ``true`` stand for text where nobody would put quotes."""
-
-    def spell(value: object) -> object:
-        if isinstance(value, bool):
-            return str(value).lower() if bool in kinds else value
-        return str(value) if isinstance(value, kinds) else value
-
-    return BeforeValidator(spell)
-
-
-def _duration(value: str) -> str:
-    try:
-        parse_duration(value)
-    except BadInputError:
-        raise ValueError("must be a duration; write for example 500ms, 1s or 1m30s") from None
-    return value
-
-
-_DENOM = r"[a-zA-Z][a-zA-Z0-9/:._-]{2,127}"
-_COINS = rf"\d+{_DENOM}(,\d+{_DENOM})*"
-
-ChainId = Annotated[
-    str,
-    _text(int),
-    _matching(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}", "1 to 50 letters, digits, dots, dashes or underscores"),
-]
-Coins = Annotated[str, _matching(_COINS, "coins like 100stake,5uatom")]
-Denom = Annotated[str, _matching(_DENOM, "a denomination of 3 to 128 characters, like uatom")]
-Duration = Annotated[str, AfterValidator(_duration)]
-HdPath = Annotated[str, _matching(r"m(/\d+'?)+/\d+", "a path like m/44'/118'/0'/0/0")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Quantity = Annotated[str, _text(int, float)]
-Word = Annotated[str, _matching(r"\S+", "a name or a path without blanks")]
-
-
-class Section(BaseModel):
-    """A mapping of the file: unknown names are faults, and values are not converted."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        alias_generator=to_camel,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-    )
-
-
-class Amounts(Section):
-    """CPU and memory as Kubernetes writes them."""
-
-    cpu: Quantity | None = None
-    memory: Quantity | None = None
-
-
-class Resources(Amounts):
-    """Of one container: amounts that are both request and limit, or the two apart."""
-
-    limits: Amounts | None = None
-    requests: Amounts | None = None
-
-
 class Build(Section):
-    """Builds the binary from source (a tag, branch or commit) before anything else."""
+    """Builds the binary from source (a tag, branch or commit, or a Go module's version) before anything else."""
 
     enabled: bool
-    source: str = ""
+    source: Version = ""
 
 
 class UpgradeVersion(Section):
     """One upgrade: the plan's name on the chain and the version to build."""
 
-    name: str
-    version: str
+    name: Annotated[str, text(int), matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "letters, digits, dots or dashes")]
+    version: Version
 
 
 class Upgrade(Section):
@@ -107,7 +48,7 @@ class Upgrade(Section):
 
     enabled: bool
     type: Literal["build"] = "build"
-    genesis: str = ""
+    genesis: Version = ""
     upgrades: tuple[UpgradeVersion, ...] = Field((), strict=False)
 
 
@@ -124,12 +65,14 @@ class Faucet(Section):
     type: Literal["cosmjs", "starship"] | None = None
     image: str | None = None
     concurrency: Annotated[int, Field(ge=1)] | None = None
+    amount: Coins | None = None
+    cooldown: Duration | None = None
     ports: FaucetPorts | None = None
     resources: Resources | None = None
 
 
 class Ports(Section):
-    """Ports of the genesis pod on the machine of the user."""
+    """Ports of the genesis pod on the machine of the user; ``ws`` is the WebSocket of an EVM chain's JSON-RPC."""
 
     exposer: Port | None = None
     p2p: Port | None = None
@@ -139,29 +82,71 @@ class Ports(Section):
     metrics: Port | None = None
     faucet: Port | None = None
     grpc_web: Port | None = Field(None, alias="grpc-web")
+    json_rpc: Port | None = Field(None, alias="json-rpc")
     ws: Port | None = None
+
+
+class Period(Section):
+    """A part of what vests, and how long after the part before it."""
+
+    length: Duration
+    amount: Coins
+
+
+class Vesting(Section):
+    """What an account may not spend yet: all of it, unless ``amount`` says less."""
+
+    type: Literal["continuous", "delayed", "periodic", "permanent-locked"]
+    amount: Coins | None = None
+    start: Time | None = None
+    end: Time | None = None
+    periods: tuple[Period, ...] | None = Field(None, strict=False)
 
 
 class Balance(Section):
     """One account that the genesis funds."""
 
-    address: Annotated[str, _matching(r"[a-z0-9]+1[a-z0-9]+|0x[0-9a-fA-F]{40}", "an address like cosmos1...")]
+    address: Annotated[str, matching(r"[a-z0-9]+1[a-z0-9]+|0x[0-9a-fA-F]{40}", "an address like cosmos1...")]
     amount: Coins
+    vesting: Vesting | None = None
 
 
 class EnvironmentEntry(Section):
     """One variable of every step and of the node."""
 
-    name: Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and underscores")]
-    value: Annotated[str, _text(bool, int, float)]
+    name: Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", "letters, digits and underscores")]
+    value: Annotated[str, text(bool, int, float)]
 
 
-class Config(Section):
+class Files(Section):
     """Keys of the node's files that win over everything else: ``{table: {key: value}}``."""
 
     config_toml: dict[str, JsonValue] = Field({}, alias="config.toml")
     app_toml: dict[str, JsonValue] = Field({}, alias="app.toml")
     client_toml: dict[str, JsonValue] = Field({}, alias="client.toml")
+
+
+class Config(Files):
+    """Those of all pods, and those of single ones (``genesis-0``, ``validator-1``), which win over them."""
+
+    pods: dict[str, Files] = Field({})
+
+
+class Genesis(Section):
+    """Where the genesis starts from, and what is changed in it: all names but these three are its own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    source: Annotated[str, matching(r"\S.*", "a path or a URL")] | None = Field(None, alias="from")
+    sha256: Annotated[str, matching("[0-9a-fA-F]{64}", "the 64 hex digits that sha256sum prints")] | None = None
+    presets: tuple[Literal["fast-governance", "short-unbonding"], ...] = Field((), strict=False)
+
+    __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
+
+    @property
+    def patch(self) -> dict[str, JsonValue]:
+        """What is merged into the genesis; its names may be dotted paths."""
+        return self.__pydantic_extra__
 
 
 class Chain(Section):
@@ -173,20 +158,23 @@ class Chain(Section):
     image: Word | None = None
     home: Word | None = None
     binary: Word | None = None
-    prefix: Annotated[str, _matching(r"[a-z][a-z0-9]{0,82}", "lower-case letters and digits, like cosmos")] | None = (
-        None
-    )
+    prefix: Annotated[str, matching(r"[a-z][a-z0-9]{0,82}", "lower-case letters and digits, like cosmos")] | None = None
     denom: Denom | None = None
     coins: Coins | None = None
     hd_path: HdPath | None = None
     coin_type: Annotated[int, Field(ge=0, lt=1 << 31)] | None = None
     repo: Word | None = None
     metrics: bool = False
+    identities: Literal["random", "derived"] | None = None
+    validators: Literal["join", "genesis"] | None = None
+    gas_prices: Prices | None = None
+    minimum_gas_prices: Prices | None = None
+    cors_allowed_origins: tuple[Origin, ...] = Field((), strict=False)
     build: Build | None = None
     upgrade: Upgrade | None = None
     faucet: Faucet = Faucet()
     ports: Ports = Ports()
-    genesis: dict[str, JsonValue] = {}
+    genesis: Genesis = Genesis()
     balances: tuple[Balance, ...] = Field((), strict=False)
     env: tuple[EnvironmentEntry, ...] = Field((), strict=False)
     config: Config = Config()
@@ -209,40 +197,13 @@ class Timeouts(Section):
     timeout_commit: Duration | None = None
 
 
-class ExposerPorts(Section):
-    """The sidecar's one port in a container."""
-
-    rest: Port | None = None
-
-
-class Exposer(Section):
-    """The sidecar's container."""
-
-    image: Word | None = None
-    ports: ExposerPorts | None = None
-    resources: Resources | None = None
-
-
-class Images(Section):
-    """How container images are pulled."""
-
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-
-
-class PodResources(Section):
-    """Resources of the node's containers and of the gates."""
-
-    node: Resources | None = None
-    wait: Resources | None = None
-
-
 class Network(Section):
     """The whole file."""
 
-    name: Annotated[str, _matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "letters, digits, dots, dashes or underscores")] = (
+    name: Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", "letters, digits, dots, dashes or underscores")] = (
         "network"
     )
-    version: Annotated[str, _text(int, float)] | None = None
+    version: Annotated[str, text(int, float)] | None = None
     chains: Annotated[tuple[Chain, ...], Field(strict=False, min_length=1)]
     keys: str | None = None
     timeouts: Timeouts = Timeouts()

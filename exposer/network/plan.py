@@ -3,11 +3,12 @@
 A plan is plain data. `build_plan` makes it from a checked network file and a `Site`, and whoever carries it out
 (`exposer up` with processes, the renderers with compose and Kubernetes) adds nothing to it:
 
-    genesis pod    [init-build-images]  init-genesis     init-config     [init-faucet]  | node
+    genesis pod    [init-build-images]  init-genesis     init-config     [init-faucet]  | node, [faucet]
     validator pod  [init-build-images]  wait-for-chains  init-validator  init-config    | node, then [create-validator]
 
 The exposer of a pod starts before its first step. Steps in brackets are there when the network file asks for them;
-``create-validator`` is where validators join through a transaction, that is, on chains with accounts.
+``create-validator`` is where validators join through a transaction: on chains with accounts whose genesis does not name
+them all. What is built is in the pod's volume, in the layout of cosmovisor; it runs the node where there are upgrades.
 """
 
 import json
@@ -16,12 +17,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from exposer.network import environment
-from exposer.network.chains import ChainFacts, has_faucet, resolve
+from exposer.network.chains import faucet_of, resolve, versions_of
 from exposer.network.model import Chain, Network
-from exposer.network.names import pod_prefix
+from exposer.network.names import pod_names
 from exposer.network.site import Site
 
 Role = Literal["genesis", "validator"]
+BUILD = "init-build-images"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Pod:
     """One pod: its steps run in order, then its node, then the steps that need a running node.
 
     ``environment`` is what the steps get, ``exposer`` the sidecar; the node gets ``node_environment`` alone.
+    ``faucet`` is what the faucet gets that runs beside the node of a genesis pod; empty where there is none.
     """
 
     name: str
@@ -49,6 +52,12 @@ class Pod:
     environment: Mapping[str, str]
     exposer: Mapping[str, str]
     node_environment: Mapping[str, str] = field(default_factory=dict)
+    faucet: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def builds(self) -> bool:
+        """Whether its binary is built first."""
+        return any(step.name == BUILD for step in self.steps)
 
 
 @dataclass(frozen=True)
@@ -76,72 +85,72 @@ def build_plan(network: Network, site: Site) -> Plan:
     return Plan(network.name, pods, files)
 
 
-def pod_names(chain: Chain) -> list[str]:
-    """The names of a chain's pods, the genesis pod's first; a site may need them before there is a plan."""
-    prefix = pod_prefix(chain.id)
-    return [f"{prefix}-genesis-0", *(f"{prefix}-validator-{ordinal}" for ordinal in range(chain.num_validators - 1))]
-
-
 def _pods(network: Network, chain: Chain, site: Site) -> Iterator[Pod]:
     leader, *validators = pod_names(chain)
     shared = environment.of_chain(network, chain, resolve(chain), site)
-    yield _pod(
-        network, chain, leader, "genesis", ordinal=0, shared=shared | environment.of_leader(chain, site), site=site
-    )
+    told = environment.of_leader(network, chain, leader, site)
+    yield _pod(network, chain, leader, "genesis", ordinal=0, shared=shared | told, site=site)
+    told = environment.of_follower(network, chain, leader, site)
     for ordinal, name in enumerate(validators):
-        yield _pod(
-            network,
-            chain,
-            name,
-            "validator",
-            ordinal=ordinal,
-            shared=shared | environment.of_follower(leader, site),
-            site=site,
-        )
+        yield _pod(network, chain, name, "validator", ordinal=ordinal, shared=shared | told, site=site)
 
 
 def _pod(
     network: Network, chain: Chain, name: str, role: Role, *, ordinal: int, shared: Mapping[str, str], site: Site
 ) -> Pod:
-    facts = resolve(chain)
+    facts, versions, faucet = resolve(chain), versions_of(chain), faucet_of(network, chain)
     steps = steps_of(network, chain, role)
     given = {entry.name: entry.value for entry in chain.env}
-    joins = role == "validator" and facts.driver == "cosmos"
+    joins = role == "validator" and facts.driver == "cosmos" and chain.validators != "genesis"
+    node, node_environment = _node(chain, name, site)
     return Pod(
         name=name,
         chain=chain.id,
         role=role,
         ordinal=ordinal,
         steps=steps,
-        node=_node(facts, site, name),
+        node=node,
         after_start=(Step("create-validator"),) if joins else (),
-        environment={**shared, **environment.of_pod(name, site), **given},
+        environment={
+            **shared,
+            **environment.of_pod(name, site),
+            "CHAIN_BIN": environment.binary(facts, versions, name, site),
+            **(environment.of_build(facts, versions, name, site) if versions else {}),
+            **given,
+        },
         exposer=environment.of_exposer(name, [step.name for step in steps], site),
-        node_environment=given,
+        node_environment={**node_environment, **given},
+        faucet={**environment.of_faucet(faucet, facts, name, site), **given} if faucet and role == "genesis" else {},
     )
 
 
 def steps_of(network: Network, chain: Chain, role: Role) -> tuple[Step, ...]:
     """The init steps of a pod of ``chain``, in their order."""
-    builds = any(section and section.enabled for section in (chain.build, chain.upgrade))
-    names = ["init-build-images"] if builds else []
+    names = [BUILD] if versions_of(chain) else []
     if role == "genesis":
-        names += ["init-genesis", "init-config", *(["init-faucet"] if has_faucet(network, chain) else [])]
+        names += ["init-genesis", "init-config", *(["init-faucet"] if faucet_of(network, chain) else [])]
     else:
         names += ["wait-for-chains", "init-validator", "init-config"]
     return tuple(Step(name) for name in names)
 
 
-def _node(facts: ChainFacts, site: Site, pod: str) -> tuple[str, ...]:
-    command = (site.binary(facts), "start", "--home", site.home(pod))
-    return (*command, "--proxy_app=kvstore") if facts.driver == "cometbft" else command
+def _node(chain: Chain, pod: str, site: Site) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The command line of a pod's node, and what of its environment the plan states."""
+    facts, versions, home = resolve(chain), versions_of(chain), site.home(pod)
+    start = ("start", "--home", home)
+    if facts.driver == "cometbft":
+        return (environment.binary(facts, versions, pod, site), *start, "--proxy_app=kvstore"), {}
+    if versions and versions.cosmovisor:
+        own = {"DAEMON_HOME": home, "DAEMON_NAME": environment.daemon(facts)}
+        return ("cosmovisor", "run", *start), {**environment.COSMOVISOR, **own}
+    return (environment.binary(facts, versions, pod, site), *start), {}
 
 
 def chain_files(chain: Chain) -> Iterator[PlanFile]:
     """The files that the network file's ``genesis``, ``balances`` and ``config`` of one chain become, as JSON."""
     contents = {
-        environment.GENESIS_PATCH: chain.genesis,
-        environment.GENESIS_BALANCES: [balance.model_dump() for balance in chain.balances],
+        environment.GENESIS_PATCH: chain.genesis.patch,
+        environment.GENESIS_BALANCES: [balance.model_dump(exclude_none=True) for balance in chain.balances],
         environment.CONFIG_OVERRIDES: chain.config.model_dump(by_alias=True, exclude_defaults=True),
     }
     for name, content in contents.items():

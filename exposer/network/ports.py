@@ -11,20 +11,25 @@ like the port, it belongs to the network namespace and ends with its process.
 
 import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 from exposer.network.site import PodPorts
 
 LOOPBACK = "127.0.0.1"
-_STEPS = {"exposer": 1, "rest": 100, "grpc": 100, "p2p": 100, "rpc": 100, "metrics": 100}
+NODE = ("p2p", "rpc", "metrics")
+APPLICATION = ("rest", "grpc", "grpc_web", "json_rpc", "ws", "json_rpc_metrics")
+"""What an SDK application may listen on besides; the last three on EVM chains."""
+_STEPS = {"exposer": 1, "faucet": 1}
+_STEP = 100
 """How far the preferred ports of two neighbouring pods are apart: 8081, 8082, ... but 26657, 26757, ..."""
 _LAST = 65535
 
 
-def preferred(place: int) -> dict[str, int]:
-    """The ports that the pod at ``place`` of the plan gets where they are free."""
-    return {name: PodPorts.__dict__[name] + place * step for name, step in _STEPS.items()}
+def preferred(name: str, place: int) -> int:
+    """The port that the pod at ``place`` of the plan gets where it is free."""
+    port: int = PodPorts.__dict__[name]
+    return port + place * _STEPS.get(name, _STEP)
 
 
 class PortTakenError(Exception):
@@ -65,15 +70,16 @@ class Held:
             if self.hold(port) is None:
                 raise PortTakenError(pod, name, port)
 
-    def hold_rest(self, place: int, fixed: Mapping[str, int]) -> PodPorts:
-        """All ports of the pod at ``place``: the ``fixed`` ones, the others preferred or of the kernel's choice."""
-        chosen = dict(fixed)
-        for name, wished in preferred(place).items():
-            port = chosen.get(name) or self.hold(wished if wished <= _LAST else 0)
+    def hold_rest(self, place: int, names: Iterable[str], fixed: Mapping[str, int]) -> dict[str, int]:
+        """The ports of the pod at ``place`` by their names: the ``fixed`` one, else the preferred, else any."""
+        chosen: dict[str, int] = {}
+        for name in names:
+            wished = preferred(name, place)
+            port = fixed.get(name) or self.hold(wished if wished <= _LAST else 0)
             while port is None:
                 port = self.hold(0)  # None only where another holder took the port between its bind and ours
             chosen[name] = port
-        return PodPorts(**chosen)
+        return chosen
 
 
 def bind(port: int) -> socket.socket:

@@ -112,14 +112,14 @@ class Supervisor:
         await asyncio.sleep(delay)
 
     async def stop(self, force: asyncio.Event) -> None:
-        """End every process: steps and nodes first, then the exposers; ``force`` kills at once."""
+        """End every process, in the order of `Program.ends`; ``force`` kills at once."""
         for task in self._services:
             task.cancel()
         await asyncio.gather(*self._services, return_exceptions=True)
         if self.failure.done():
             self.failure.exception()  # seen
-        for services in (False, True):  # a sidecar ends after what it stands beside
-            await self._end([child for child, program in self._children.items() if program.serves is services], force)
+        for turn in sorted({program.ends for program in self._children.values()}):
+            await self._end([child for child, program in self._children.items() if program.ends == turn], force)
 
     async def _end(self, children: Sequence[Child], force: asyncio.Event) -> None:
         for child in children:

@@ -15,7 +15,12 @@ class PodPorts:
     rpc: int = 26657
     rest: int = 1317
     grpc: int = 9090
+    grpc_web: int = 9091
+    json_rpc: int = 8545
+    ws: int = 8546
+    json_rpc_metrics: int = 6065
     metrics: int = 26660
+    faucet: int = 8000
 
 
 class Site(Protocol):
@@ -36,8 +41,14 @@ class Site(Protocol):
     def home(self, pod: str) -> str:
         """Root of the pod's volume: the node's home."""
 
+    def faucet(self, pod: str) -> str:
+        """Root of the second volume that a genesis pod with a faucet has."""
+
     def file(self, chain_id: str, name: str) -> str:
         """Path of one of the plan's files."""
+
+    def given(self, path: str) -> str:
+        """Path of a file that the network file names, seen from that file's directory."""
 
     def host(self, pod: str) -> str:
         """The name or address by which other pods reach the pod."""

@@ -5,8 +5,9 @@ network.json               what `Record` says, written durably
 keys.json                  the fresh keys, unless the network file names its own
 files/<chain>/             genesis patch, balances, config overrides
 <pod>/home                 the pod's volume
-<pod>/home.old-<n>         former volumes, which ``--force`` set aside
-<pod>/logs/<program>.log   one for each step, the exposer and the node
+<pod>/faucet               the faucet's own volume, in a genesis pod that has one
+<pod>/home.old-<n>         former volumes, which ``--force`` set aside; ``faucet.old-<n>`` likewise
+<pod>/logs/<program>.log   one for each step, the exposer, the node and the faucet
 up.log                     the output of ``exposer up --detach``
 """
 
@@ -29,7 +30,7 @@ _RECORD = "network.json"
 
 @dataclass(frozen=True)
 class PodRecord:
-    """One pod for who looks from outside; ``ports`` is name -> port."""
+    """One pod for who looks from outside; ``ports`` is name -> port, ``faucet_url`` None where it has no faucet."""
 
     name: str
     role: str
@@ -37,6 +38,7 @@ class PodRecord:
     exposer_url: str
     rpc_url: str
     ports: Mapping[str, int]
+    faucet_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,10 @@ class State:
         """The pod's volume."""
         return self.root / pod / "home"
 
+    def faucet(self, pod: str) -> Path:
+        """The faucet's own volume."""
+        return self.root / pod / "faucet"
+
     def log(self, pod: str, program: str) -> Path:
         """The log of one of the pod's programs."""
         return self.root / pod / "logs" / f"{program}.log"
@@ -112,12 +118,12 @@ class State:
             write_durably(path, content)
 
     def make_pod(self, pod: str, *, fresh: bool) -> None:
-        """Create the pod's directories; ``fresh`` sets its volume aside, as the next ``<pod>/home.old-<n>``."""
-        home = self.home(pod)
-        if fresh and home.exists():
-            asides = (home.with_name(f"home.old-{number}") for number in itertools.count(1))
-            home.rename(next(aside for aside in asides if not aside.exists()))
-        for directory in (home, self.root / pod / "logs"):
+        """Create the pod's directories; ``fresh`` sets its volumes aside, each as the next ``<volume>.old-<n>``."""
+        for volume in (self.home(pod), self.faucet(pod)) if fresh else ():
+            if volume.exists():
+                asides = (volume.with_name(f"{volume.name}.old-{number}") for number in itertools.count(1))
+                volume.rename(next(aside for aside in asides if not aside.exists()))
+        for directory in (self.home(pod), self.root / pod / "logs"):
             directory.mkdir(parents=True, exist_ok=True)
 
     def create(self) -> None:

@@ -1,13 +1,15 @@
 """What ``exposer up`` says in the end: a network that is up, or the step that failed."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from exposer.errors import ExitCode
-from exposer.network.prepare import COMETBFT_CURE, Prepared
+from exposer.network.binaries import COMETBFT_CURE
+from exposer.network.prepare import Prepared
 from exposer.network.processes import ProgramFailedError
 from exposer.network.state import State
-from exposer.network.survey import PodStatus, genesis_first
+from exposer.network.survey import FaucetStatus, PodStatus, genesis_first
 
 _TAIL_LINES = 15
 _TAIL_BYTES = 64 * 1024
@@ -15,14 +17,20 @@ _TAIL_BYTES = 64 * 1024
 
 def pods_table(statuses: Sequence[PodStatus]) -> str:
     """The pods in aligned columns, one line each below a heading."""
-    rows = [("POD", "PHASE", "EXPOSER", "RPC", "HEIGHT", "GENESIS SHA256")]
+    faucets = any(pod.faucet for pod in statuses)
+    rows = [("POD", "PHASE", "EXPOSER", "RPC", "HEIGHT", *["FAUCET"] * faucets, "GENESIS SHA256")]
     for pod in statuses:
         rpc, height = (pod.node.rpc_url, str(pod.node.height)) if pod.node else ("-", "-")
-        rows.append((pod.name, pod.phase, pod.exposer_url, rpc, height, pod.genesis_sha256 or "-"))
+        faucet = [_faucet(pod.faucet)] * faucets
+        rows.append((pod.name, pod.phase, pod.exposer_url, rpc, height, *faucet, pod.genesis_sha256 or "-"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in rows
     )
+
+
+def _faucet(faucet: FaucetStatus | None) -> str:
+    return "-" if faucet is None else faucet.url if faucet.ready else f"{faucet.url} (not ready)"
 
 
 def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State) -> str:
@@ -38,6 +46,9 @@ def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State
             )
         url = pods[0].exposer_url
         lines.append(f"  curl {url}/node_id\n  curl {url}/genesis\n  curl {url}/keys\n")
+        if faucet := pods[0].faucet:
+            denom = next(pod.environment["DENOM"] for pod in prepared.plan.pods if pod.chain == chain)
+            lines.append(f"  curl {faucet.url}/credit -d '{json.dumps({'address': 'ADDRESS', 'denom': denom})}'\n")
     lines.append(f"State, keys and logs are in {state.root}.\n")
     lines.append("exposer down stops the network; so does Ctrl-C, unless it runs in the background.\n")
     return "\n".join(lines[:1]) + "\n" + "".join(lines[1:])

@@ -24,6 +24,14 @@ class NodeStatus:
 
 
 @dataclass(frozen=True)
+class FaucetStatus:
+    """The faucet of a genesis pod, and whether it can give."""
+
+    url: str
+    ready: bool
+
+
+@dataclass(frozen=True)
 class PodStatus:
     """One pod; ``phase`` is the exposer's word, or ``stopped`` when it does not answer."""
 
@@ -34,6 +42,7 @@ class PodStatus:
     exposer_url: str
     genesis_sha256: str | None = None
     node: NodeStatus | None = None
+    faucet: FaucetStatus | None = None
     catching_up: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -58,6 +67,7 @@ class Survey:
     async def status(self, pod: PodRecord) -> PodStatus:
         """What the pod's exposer says now."""
         known = (pod.name, pod.role, pod.ordinal)
+        faucet = FaucetStatus(pod.faucet_url, await self._gives(pod.faucet_url)) if pod.faucet_url else None
         try:
             answer = (await self._client.get(f"{pod.exposer_url}/status")).raise_for_status().json()
             digests = {one["name"]: one["sha256"] for one in answer["artifacts"]}
@@ -68,10 +78,18 @@ class Survey:
                 exposer_url=pod.exposer_url,
                 genesis_sha256=digests.get("genesis"),
                 node=NodeStatus(pod.rpc_url, int(node["height"])) if node else None,
+                faucet=faucet,
                 catching_up=bool(node and node["catching_up"]),
             )
         except (httpx.HTTPError, ValueError, LookupError, TypeError):
-            return PodStatus(*known, phase="stopped", exposer_url=pod.exposer_url)
+            return PodStatus(*known, phase="stopped", exposer_url=pod.exposer_url, faucet=faucet)
+
+    async def _gives(self, faucet: str) -> bool:
+        try:
+            answer = (await self._client.get(f"{faucet}/status")).raise_for_status().json()
+            return bool(answer["status"] == "ok")
+        except (httpx.HTTPError, ValueError, LookupError, TypeError):
+            return False
 
     async def statuses(self, pods: Iterable[PodRecord]) -> list[PodStatus]:
         """All pods, in their order."""
@@ -87,6 +105,11 @@ class Survey:
                 continue
             if answer.is_success:
                 return
+            await asyncio.sleep(_PAUSE)
+
+    async def wait_faucet(self, url: str) -> None:
+        """Return when the faucet at ``url`` can give."""
+        while not await self._gives(url):  # noqa: ASYNC110 - the condition is another process's
             await asyncio.sleep(_PAUSE)
 
     async def wait_status(self, pod: PodRecord, *, node: bool) -> PodStatus:

@@ -16,32 +16,35 @@ from exposer import log as logs
 from exposer.errors import ExitCode, TimedOutError
 from exposer.log import LogFormat
 from exposer.network import detach, display
+from exposer.network.binaries import find_binaries
 from exposer.network.bringup import BringUp, Programs
 from exposer.network.child import kill_leftovers
 from exposer.network.document import Document
-from exposer.network.events import Event
+from exposer.network.events import SIDECARS, Event
 from exposer.network.ports import Held
-from exposer.network.prepare import Prepared, Wanted, choose_document, find_binaries, prepare, refuse_missing_steps
+from exposer.network.prepare import Prepared, Wanted, choose_document, prepare
 from exposer.network.processes import ProgramFailedError, Supervisor, first_of
 from exposer.network.state import State
 from exposer.network.summary import failure_text, summary_text
 from exposer.network.survey import PodStatus, Survey, genesis_first
 
 log = logging.getLogger("exposer up")
+_LIMIT, _LIMIT_OF_BUILDS = 300.0, 3600.0
+"""Seconds for a bring-up; where binaries are built each takes minutes, and the first time their modules are fetched."""
 _REFRESH = 1.0
 """Seconds between two looks at the heights for the live table."""
 
 
 @dataclass(frozen=True)
 class UpOptions:
-    """The command line; ``timeout`` limits the bring-up, in seconds, None is without end."""
+    """The command line; ``timeout`` limits the bring-up, in seconds: infinite is without end, None the default."""
 
     wanted: Wanted
     state: State
     force: bool = False
     detach: bool = False
     log_format: LogFormat = "text"
-    timeout: float | None = 300.0
+    timeout: float | None = None
 
 
 def up(options: UpOptions) -> int:
@@ -50,7 +53,6 @@ def up(options: UpOptions) -> int:
     document = choose_document(options.wanted)
     for warning in document.warnings:
         log.warning("%s", warning)
-    refuse_missing_steps(document)
     binaries = find_binaries(document)
     if options.detach:
         options.state.create()
@@ -89,6 +91,8 @@ class _Run:
         self._forced = asyncio.Event()
         self._signal = 0
         self._doing: dict[str, str] = {}
+        builds = any(pod.builds for pod in prepared.plan.pods)
+        self._limit = options.timeout or (_LIMIT_OF_BUILDS if builds else _LIMIT)
 
     async def to_the_end(self) -> int:
         """Bring up, stay until a signal, stop all processes; the exit code."""
@@ -134,7 +138,7 @@ class _Run:
         ended = asyncio.create_task(self._ended.wait())
         with contextlib.ExitStack() as stack:
             stack.callback(ended.cancel)
-            await first_of(bringing, ended, supervisor.failure, within=self._options.timeout)
+            await first_of(bringing, ended, supervisor.failure, within=self._limit)
         if supervisor.failure.done():
             supervisor.failure.result()
         if bringing.done():
@@ -143,13 +147,13 @@ class _Run:
             return None
         waiting = ", ".join(f"{pod} ({doing})" for pod, doing in self._doing.items() if doing != "ready")
         raise TimedOutError(
-            f"the network is not up after {self._options.timeout:g} s; not ready: {waiting}; the logs in "
+            f"the network is not up after {self._limit:g} s; not ready: {waiting}; the logs in "
             f"{self._options.state.root} tell more, --timeout gives it longer"
         )
 
     def _tell(self, event: Event) -> None:
         """Keep what each pod does, for who asks why it takes so long, and show it."""
-        if event.pod and event.program != "exposer":
+        if event.pod and event.program not in SIDECARS:
             self._doing[event.pod] = f"{event.program} {event.what}".strip()
         self._shown.tell(event)
 

@@ -4,19 +4,18 @@ import asyncio
 import functools
 import logging
 import math
-import os
 import resource
 import signal
 import socket
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import uvicorn
 
 from exposer import log
 from exposer.duration import parse_duration
-from exposer.errors import BadInputError, ExposerError
+from exposer.errors import ExposerError
 from exposer.server.app import create_app
 from exposer.server.listener import AT_ONCE, BACKLOG, Handshakes, Listener
 from exposer.server.protocol import Limits, protocol
@@ -25,6 +24,7 @@ from exposer.server.shortcut import Shortcut
 from exposer.server.sidecar import Sidecar
 from exposer.server.tls import server_context
 from exposer.settings import read_settings
+from exposer.sockets import address, bind, end_by
 
 logger = logging.getLogger(__name__)
 _OTHER_DESCRIPTORS = 80  # the loop's, the log's, the volume's, and those of connections that are just being ended
@@ -51,27 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.configure(settings.log_format, settings.log_level)
         if names := strange_names():
             logger.warning("these variables set nothing here: %s", ", ".join(names))
-        return run(settings, listen(settings))
+        return run(settings, bind(settings.host, settings.http_port, settings.fd, backlog=BACKLOG))
     except ExposerError as error:
         logger.error("%s", error)  # noqa: TRY400 - an error that a person is told about in one line
         return error.exit_code
-
-
-def listen(settings: ServerSettings) -> socket.socket:
-    """The socket to serve on, bound.
-
-    Raises:
-        BadInputError: ``fd`` is not a bound TCP socket.
-        ExposerError: the address cannot be bound.
-    """
-    if settings.fd is not None:
-        return _inherited(settings.fd)
-    host, port = settings.host, settings.http_port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::")
-    except (OSError, UnicodeError) as error:
-        raise ExposerError(f"cannot listen on {host}:{port}: {_in_words(error)}") from error
 
 
 def run(settings: ServerSettings, listener: socket.socket) -> int:
@@ -81,7 +64,7 @@ def run(settings: ServerSettings, listener: socket.socket) -> int:
         try:
             server.run(sockets=[listener])
         except KeyboardInterrupt:
-            _end_by(signal.SIGINT)
+            end_by(signal.SIGINT)
     return 128 + server.ended_by
 
 
@@ -165,8 +148,7 @@ class Server(uvicorn.Server):
         self.started = True
         scheme = "https" if self.config.ssl else "http"
         for listener in listeners:
-            host, port = listener.getsockname()[:2]
-            logger.info("listening on %s://%s:%d", scheme, f"[{host}]" if ":" in host else host, port)
+            logger.info("listening on %s", address(listener, scheme))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Send the waiters away, then let downloads finish."""
@@ -178,33 +160,9 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Note a first signal; end at the second."""
         if self.should_exit:
-            _end_by(sig)
+            end_by(sig)
         self.ended_by = sig
         super().handle_exit(sig, frame)
-
-
-def _inherited(descriptor: int) -> socket.socket:
-    try:
-        listener = socket.socket(fileno=descriptor)
-    except OSError as error:
-        raise BadInputError(f"--fd {descriptor} is not an open socket: {_in_words(error)}") from error
-    if listener.family not in {socket.AF_INET, socket.AF_INET6} or listener.type != socket.SOCK_STREAM:
-        raise BadInputError(f"--fd {descriptor} is not a TCP socket")
-    listener.set_inheritable(False)
-    return listener
-
-
-def _in_words(error: Exception) -> str:
-    """The system's words without the address that Python adds; a resolver's errors have negative numbers."""
-    number = error.errno if isinstance(error, OSError) else None
-    return os.strerror(number) if number and number > 0 else str(error)
-
-
-def _end_by(signum: int) -> NoReturn:
-    """End as the signal would have ended the process; PID 1 survives that and goes with 128 + signal."""
-    signal.signal(signum, signal.SIG_DFL)
-    signal.raise_signal(signum)
-    os._exit(128 + signum)
 
 
 def _is_fault(record: logging.LogRecord) -> bool:

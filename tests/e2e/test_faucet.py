@@ -1,127 +1,171 @@
-"""A validator without a genesis balance joins by asking a faucet."""
+"""The faucet on a real chain: each credit exactly once, whoever asks at the same time and whatever is killed."""
 
+import asyncio
 import json
-import os
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import random
+from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from live_network import LIMIT, LiveNetwork, query
-from networks import write_keys
-from scripted_server import Exchange, ScriptedServer, answer, head
-
-from exposer.accounts.hd import standard_path
-from exposer.accounts.keyfile import load_keys
+from conftest import real_binary
+from faucet_world import SEQUENCE_ERROR, Coin, FaucetWorld, credit_all, insist
+from live_network import eventually
 
 pytestmark = pytest.mark.simd
 
-FUNDS = "1000000000stake"
+
+@pytest.fixture
+def world(tmp_path: Path, simd: str) -> Iterator[FaucetWorld]:
+    """A real chain with its faucet in position; nothing runs yet."""
+    with FaucetWorld(tmp_path, simd) as made:
+        yield made
 
 
-def run(step: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a step to its end."""
-    command = [sys.executable, "-m", f"init_scripts.{step}"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False)
+async def test_two_hundred_at_once_are_credited_exactly_once(world: FaucetWorld) -> None:
+    """200 concurrent requests for 200 addresses: each has its own once, in few transactions, in sequence."""
+    world.start_node()
+    world.start_faucet()
+    addresses = world.coin.addresses(200)
+
+    told = await credit_all(world.url, world.coin.denom, addresses)
+
+    assert told == {(200, "ok"): 200}
+    assert world.held(*addresses) == [world.coin.amount] * 200
+    print(f"200 credits in {world.status()['transactions']} transactions")
+    assert 2 <= world.status()["transactions"] <= 6
+    assert not SEQUENCE_ERROR.search(world.logs())
 
 
-@contextmanager
-def held_ports(count: int) -> Iterator[list[str]]:
-    """Ports of loopback that nobody else gets meanwhile: bound, not listening, and open to a Go node's own bind."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for held in sockets:
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            held.bind(("127.0.0.1", 0))
-        yield [str(held.getsockname()[1]) for held in sockets]
+async def test_one_address_two_hundred_times_is_credited_once(world: FaucetWorld) -> None:
+    """Of 200 requests for one address one is paid; the others are told of the cool-down, which survives a kill."""
+    world.start_node()
+    world.start_faucet(FAUCET_COOLDOWN="1h")
+    (address,) = world.coin.addresses(1)
+
+    told = await credit_all(world.url, world.coin.denom, [address] * 200)
+    world.kill(world.faucet)
+    world.start_faucet(FAUCET_COOLDOWN="1h")
+    later = await credit_all(world.url, world.coin.denom, [address])
+
+    assert told == {(200, "ok"): 1, (429, "cooling-down"): 199}
+    assert later == {(429, "cooling-down"): 1}
+    assert world.held(address) == [world.coin.amount]
 
 
-def joining(network: LiveNetwork, directory: Path, simd: str, ports: list[str]) -> dict[str, str]:
-    """The environment of a validator pod whose account the genesis does not know, and whose node indexes nothing."""
-    (pod,) = network.pods()
-    config = (network.home(pod["name"]) / "config/config.toml").read_text()
-    p2p = config.partition("[p2p]")[2].partition('laddr = "tcp://')[2].partition('"')[0].rpartition(":")[2]
-    overrides = directory / "overrides.json"
-    overrides.write_text(json.dumps({"config.toml": {"tx_index": {"indexer": "null"}}}))
-    names = ("P2P_PORT", "RPC_PORT", "REST_PORT", "GRPC_PORT", "METRICS_PORT")
-    return {
-        "PATH": os.environ["PATH"],
-        "CHAIN_ID": "simapp-1",
-        "CHAIN_BIN": simd,
-        "CHAIN_DIR": str(directory / "joining"),
-        "KEYS_CONFIG": str(write_keys(directory / "joining-keys.json", validators=2)),
-        "HOSTNAME": "joining-validator-0",
-        "GENESIS_HOST": "127.0.0.1",
-        "GENESIS_PORT": str(urlsplit(pod["exposer_url"]).port),
-        "GENESIS_P2P_PORT": p2p,
-        "BIND_HOST": "127.0.0.1",
-        "CONFIG_OVERRIDES": str(overrides),
-        "EXTERNAL_ADDRESS": f"127.0.0.1:{ports[0]}",
-        **dict(zip(names, ports, strict=True)),
-        "NODE_URL": f"http://127.0.0.1:{ports[1]}",
-    }
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_kills_of_the_faucet_lose_nothing_and_pay_nothing_twice(world: FaucetWorld, seed: int) -> None:
+    """The faucet is killed while 200 clients insist, after so and so many entries: each has its credit exactly once."""
+    chance = random.Random(seed)
+    world.start_node()
+    world.start_faucet(FAUCET_MAX_BATCH="20")
+    addresses = world.coin.addresses(200)
+
+    asking = asyncio.create_task(insist(world.url, world.coin.denom, addresses))
+    kills, more = 0, chance.randint(1, 200)
+    while kills < 8 and await asyncio.to_thread(world.goes_on, lambda: asking.done() and world.settled(), more):
+        world.kill(world.faucet)
+        await asyncio.to_thread(world.start_faucet, FAUCET_MAX_BATCH="20")
+        kills, more = kills + 1, chance.randint(1, 5)
+    told = await asking
+    await asyncio.to_thread(eventually, "nothing is owed", world.settled)
+
+    assert sum(told.values()) == 200
+    assert set(told) <= {(200, "ok"), (429, "cooling-down")}
+    assert world.held(*addresses) == [world.coin.amount] * 200
+    assert kills >= 2
+    print(f"seed {seed}: {kills} kills, {dict(told)}")
 
 
-class Faucet(ScriptedServer):
-    """A faucet of one network: refuses once, then sends from the genesis account what it is asked for."""
+async def test_a_node_that_is_killed_in_between_costs_nothing(world: FaucetWorld) -> None:
+    """The node is killed while credits are under way: they wait, and each is paid exactly once when it is back."""
+    world.start_node()
+    world.start_faucet(FAUCET_MAX_BATCH="20")
+    addresses = world.coin.addresses(200)
 
-    def __init__(self, network: LiveNetwork, simd: str, address: str) -> None:
-        (pod,) = network.pods()
-        self.credits = 0
-        home, node = str(network.home(pod["name"])), pod["node"]["rpc_url"].replace("http", "tcp")
-        flags = ("--home", home, "--node", node, "--chain-id", "simapp-1", "--keyring-backend", "test", "--yes")
+    asking = asyncio.create_task(insist(world.url, world.coin.denom, addresses))
+    await asyncio.to_thread(eventually, "some are paid", lambda: world.status()["transactions"] > 1)
+    for _ in range(2):
+        world.kill(world.node)
+        await asyncio.to_thread(eventually, "the faucet notices", lambda: not world.is_ready())
+        await asyncio.to_thread(world.start_node)
+        await asyncio.to_thread(eventually, "the faucet can pay again", world.is_ready)
+    told = await asking
 
-        def credit(exchange: Exchange) -> bool:
-            sent = ("tx", "bank", "send", "genesis0", address, FUNDS, "--output", "json", *flags)
-            done = subprocess.run([simd, *sent], capture_output=True, text=True, timeout=LIMIT, check=False)
-            assert done.returncode == 0, done.stderr
-            self.credits += 1
-            exchange.send(head(200, {"Content-Length": 2}) + b"ok")
-            return True
-
-        super().__init__(answer(503, b"busy"), credit)
+    assert told == {(200, "ok"): 200}
+    assert world.held(*addresses) == [world.coin.amount] * 200
+    assert not SEQUENCE_ERROR.search(world.logs())
 
 
-def test_an_unfunded_validator_is_funded_by_the_faucet_and_bonds(tmp_path: Path, simd: str) -> None:
-    """An empty account is credited once, though the faucet refuses first and would give again; the validator bonds.
+@pytest.mark.parametrize(("binary", "prefix"), [("simd-0.46", "cosmos"), ("simd-0.47", "cosmos"), ("wasmd", "wasm")])
+async def test_other_versions_of_the_sdk(tmp_path: Path, binary: str, prefix: str) -> None:
+    """The same faucet pays on chains of SDK 0.46, 0.47 and 0.53, also when it is killed in between."""
+    coin = Coin(prefix=prefix)
+    with FaucetWorld(tmp_path, real_binary(binary), coin) as world:
+        world.start_node()
+        world.start_faucet(FAUCET_MAX_BATCH="20")
+        addresses = coin.addresses(60)
 
-    Its own node cannot tell it of its transaction.
-    Without a faucet the same pod is told that its account has nothing, with exit code 3.
-    """
-    with LiveNetwork(tmp_path, simd) as network, held_ports(5) as ports:
-        network.up("--chain", "simapp", "--validators", "1")
-        pod = joining(network, tmp_path, simd, ports)
-        for step in ("wait_for_chains", "init_validator", "init_config"):
-            done = run(step, pod)
-            assert done.returncode == 0, done.stderr
-        key = load_keys(Path(pod["KEYS_CONFIG"])).at("validators", 0)
-        address = key.address("cosmos", standard_path(118))
-        with (
-            (tmp_path / "node.log").open("wb") as log,
-            subprocess.Popen([simd, "start", "--home", pod["CHAIN_DIR"]], stdout=log, stderr=log) as node,
-        ):
-            try:
-                refused = run("create_validator", pod)
-                with Faucet(network, simd, address) as faucet:
-                    done = run("create_validator", {**pod, "FAUCET_URL": faucet.url})
-                    asked = [(request.method, request.path) for request in faucet.asked]
-                    credited = faucet.credits
-            finally:
-                node.kill()
-        validators = query(network, simd, "staking", "validators")["validators"]
+        asking = asyncio.create_task(insist(world.url, coin.denom, addresses))
+        await asyncio.to_thread(world.goes_on, asking.done, 40)
+        world.kill(world.faucet)
+        await asyncio.to_thread(world.start_faucet)
+        told = await asking
+        await asyncio.to_thread(eventually, "nothing is owed", world.settled)
 
-        assert refused.returncode == 3
-        assert f"{address} has no stake" in refused.stderr
-        assert done.returncode == 0, done.stderr
-        assert asked == [("POST", "/credit")] * 2
-        assert credited == 1
-        assert {validator["description"]["moniker"] for validator in validators} == {
-            "simapp-1-genesis-0",
-            pod["HOSTNAME"],
-        }
-        assert json.dumps(validators).count("BOND_STATUS_BONDED") == 2
-        assert network.end() == 0
+        assert sum(told.values()) == 60
+        assert world.held(*addresses) == [coin.amount] * 60
+        assert not SEQUENCE_ERROR.search(world.logs())
+
+
+async def test_a_chain_of_ethereum_keys_and_fees(tmp_path: Path) -> None:
+    """On evmosd, with its keys, hashes and fees, 50 concurrent credits are paid exactly once."""
+    coin = Coin("aevmos", "100000000000000000000000000aevmos", 10**23, "evmos")
+    settings = {"CHAIN_ID": "evmos_9000-1", "COIN_TYPE": "60", "GAS_PRICES": "2000000000aevmos"}
+    with FaucetWorld(tmp_path, real_binary("evmosd"), coin, **settings) as world:
+        world.start_node()
+        world.start_faucet()
+        addresses = coin.addresses(50)
+
+        told = await credit_all(world.url, coin.denom, addresses)
+
+        assert told == {(200, "ok"): 50}
+        assert world.held(*addresses) == [coin.amount] * 50
+        (left,) = world.held(world.status()["holder"]["address"])
+        assert left < int(coin.coins.removesuffix(coin.denom)) - 50 * coin.amount  # there were fees
+
+
+def test_the_account_of_the_faucet_is_used_by_somebody_else(world: FaucetWorld) -> None:
+    """Transactions of others from the faucet's account move its sequence: the faucet goes on from there."""
+    world.start_node()
+    world.start_faucet()
+    first, second, other = world.coin.addresses(3)
+    flags = ("--keyring-backend", "test", "--home", str(world.home))
+    roles = json.loads(Path(world.environment["KEYS_CONFIG"]).read_bytes())
+    world.tx(("keys", "add", "faucet", "--recover", *flags), stdin=roles["faucet"][0]["mnemonic"])
+
+    told = asyncio.run(credit_all(world.url, "stake", [first]))
+    sent = ("tx", "bank", "send", "faucet", other, "5stake", "--yes", "--chain-id", "simapp-1", *flags)
+    world.tx((*sent, "--node", world.node_url.replace("http", "tcp")))
+    again = asyncio.run(credit_all(world.url, "stake", [second]))
+    eventually("the other transaction is in a block", lambda: world.held(other) != [0])
+
+    assert told == again == {(200, "ok"): 1}
+    assert world.held(first, second, other) == [world.coin.amount, world.coin.amount, 5]
+
+
+async def test_a_chain_that_begins_anew_is_paid_on_anew(world: FaucetWorld) -> None:
+    """With a fresh chain of the same name the journal's payments do not count: the same address is credited again."""
+    world.start_node()
+    world.start_faucet(FAUCET_COOLDOWN="1h")
+    (address,) = world.coin.addresses(1)
+    told = await credit_all(world.url, "stake", [address])
+    world.kill(world.node)
+    await asyncio.to_thread(eventually, "the faucet notices", lambda: not world.is_ready())
+    world.begin_anew()
+    world.start_node()
+    await asyncio.to_thread(eventually, "the faucet can pay", world.is_ready)
+
+    again = await credit_all(world.url, "stake", [address])
+
+    assert told == again == {(200, "ok"): 1}
+    assert world.held(address) == [world.coin.amount]

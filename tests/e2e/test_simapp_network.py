@@ -1,16 +1,11 @@
 """A network of a real SDK chain: one validator from the genesis, the others through create-validator."""
 
-import base64
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from live_network import LIMIT, LiveNetwork, Process, eventually, get_json, query
-
-from exposer.accounts.hd import derive_secp256k1
-from exposer.accounts.keyfile import load_keys
 
 pytestmark = pytest.mark.simd
 
@@ -55,45 +50,3 @@ def sequences(network: LiveNetwork, simd: str) -> list[int]:
     accounts = (entry.get("value", entry) for entry in query(network, simd, "auth", "accounts")["accounts"])
     counts = [int(account.get("sequence") or 0) for account in accounts]
     return [count for count in counts if count]
-
-
-def test_no_secret_is_told(tmp_path: Path, simd: str) -> None:
-    """No mnemonic and no private key is ever in a command line, an environment, a log, a record or any other file."""
-    with LiveNetwork(tmp_path, simd) as network:
-        network.start("--chain", "simapp", "--validators", "2")
-        commands: set[str] = set()
-
-        def sampled_until_up() -> bool:
-            for process in network.processes():
-                commands.add(" ".join([*process.command, *process.environment.values()]))
-            return network.is_up()
-
-        eventually("the network is up", sampled_until_up, pause=0.01)
-        assert network.end() == 0
-        texts = {str(path): readable(path) for path in network.state.rglob("*") if path.is_file()}
-        told = "\n".join([*commands, network.output()])
-
-        for secret, holders in secrets(network).items():
-            assert secret not in told
-            assert [path for path, text in texts.items() if secret in text] == holders
-        assert any("keys add" in command for command in commands)
-        assert len(texts) > 40
-
-
-def secrets(network: LiveNetwork) -> dict[str, list[str]]:
-    """Every secret of a network -> the files that hold it: of a part of a mnemonic and a node's private keys one."""
-    file = network.state / "keys.json"
-    found: dict[str, list[str]] = {}
-    for role, entries in json.loads(file.read_bytes()).items():
-        for place, entry in enumerate(entries):
-            private = derive_secp256k1(load_keys(file).role(role)[place].mnemonic.seed(), "m/44'/118'/0'/0/0")
-            found |= {" ".join(entry["mnemonic"].split()[:6]): [str(file)]}
-            found |= {private.hex(): [], base64.b64encode(private).decode(): []}
-    for path in network.state.rglob("config/*_key.json"):
-        found[json.loads(path.read_bytes())["priv_key"]["value"]] = [str(path)]
-    return found
-
-
-def readable(path: Path) -> str:
-    """The bytes of a file as text."""
-    return path.read_bytes().decode(errors="replace")

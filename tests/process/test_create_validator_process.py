@@ -17,7 +17,9 @@ BINARY = """#!/bin/sh
 case "$*" in
   *--help*) echo "[path/to/validator.json]" ;;
   *"keys show"*) echo cosmos1address ;;
-  *create-validator*) echo sent >> "$COUNT"; {then} echo '{{"code": 0, "txhash": "AB"}}' ;;
+  *create-validator*)
+    echo sent >> "$COUNT"; echo "$*" > "$COUNT.arguments"
+    {then} echo '{{"code": 0, "txhash": "AB"}}' ;;
 esac
 """
 COIN = base64.b64encode(b"\n\x10\n\x05stake\x12\x071000000").decode()
@@ -121,3 +123,37 @@ def test_a_node_that_never_answers_is_temporary(pod: dict[str, str]) -> None:
 
     assert done.returncode == 75
     assert "refused the connection" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "flags"),
+    [
+        ({}, []),
+        ({"GAS_PRICES": "0.025stake"}, ["--gas-prices", "0.025stake"]),
+        ({"GAS_PRICES": "0.025stake", "FEES": "7stake"}, ["--fees", "7stake"]),
+    ],
+)
+def test_a_transaction_pays_fees_or_gas_prices(pod: dict[str, str], given: dict[str, str], flags: list[str]) -> None:
+    """The SDK refuses a transaction that states both; the sum that is to be paid wins over the price."""
+    refused = {"result": {"height": "6", "tx_result": {"code": 13, "log": "insufficient fee"}}}
+    with ScriptedServer(node(lambda: refused)) as server:
+        run({**pod, **given, "NODE_URL": server.url})
+    words = Path(f"{pod['COUNT']}.arguments").read_text().split()
+
+    assert [word for word in words if word in {"--gas-prices", "--fees", "0.025stake", "7stake"}] == flags
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "told"), [({}, 3, "set GAS_PRICES"), ({"GAS_PRICES": "1stake"}, 75, "too low")]
+)
+def test_a_chain_that_wants_fees_is_told_from_one_that_wants_more(
+    pod: dict[str, str], given: dict[str, str], code: int, told: str
+) -> None:
+    """Paying nothing where something is wanted cannot heal; a price that is too low now may be enough a block later."""
+    with ScriptedServer(node(dict)) as server:
+        refusal = {"code": 13, "codespace": "sdk", "raw_log": "gas prices too low: insufficient fee"}
+        then = f"echo '{json.dumps(refusal)}'; exit;"
+        done = run({**pod, **given, "NODE_URL": server.url}, then=then, limit="2s")
+
+    assert done.returncode == code
+    assert told in done.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from networks import write_keys
+from trees import snapshot
 from zygote import Zygote, zygote
 
 STEPS = ("init-genesis", "init-config")
@@ -39,16 +40,6 @@ def environment(root: Path, keys: Path, patch: Path) -> dict[str, str]:
         "HOSTNAME": "kill-genesis-0",
         "GENESIS_TIME": "2026-01-01T00:00:00Z",
         "GENESIS_PATCH": str(patch),
-    }
-
-
-def snapshot(root: Path, *, below_state: bool = True) -> dict[str, tuple[bytes, int]]:
-    """Path -> (bytes, mode) of files and directories; what was set aside and the times of the runs do not count."""
-    passing = (".exposer/aside", ".exposer/progress", ".exposer/lock", *(() if below_state else (".exposer",)))
-    return {
-        str(path.relative_to(root)): (path.read_bytes() if path.is_file() else b"", path.stat().st_mode)
-        for path in root.rglob("*")
-        if not str(path.relative_to(root)).startswith(passing)
     }
 
 

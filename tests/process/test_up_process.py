@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -333,6 +334,31 @@ def test_a_chain_that_came_up_alone_comes_up_with_the_others(network: Network) -
 
     assert [pod["role"] for pod in pods] == ["genesis"] * 2 + ["validator"] * 3
     assert [pod for pod in pods if pod["name"].startswith("aa-1")] == alone
+
+
+def test_overrides_of_all_pods_and_of_single_ones(network: Network) -> None:
+    """A pod has the keys that the file sets for all, and then its own; nobody else has those."""
+    config = "{config.toml: {mempool: {size: 7}}, pods: {validator-0: {config.toml: {mempool: {size: 8}}}}}"
+    text = f"chains: [{{id: a-1, name: cometbft, numValidators: 3, config: {config}}}]\n"
+    (network.directory / "network.yaml").write_text(text, encoding="utf-8")
+    with network.up() as process:
+        network.complete(process)
+        files = {pod: network.state / f"a-1-{pod}/home/config/config.toml" for pod in ("genesis-0", "validator-0")}
+        sizes = {pod: tomllib.loads(path.read_text(encoding="utf-8"))["mempool"]["size"] for pod, path in files.items()}
+
+        assert network.end(process) == 0
+    assert sizes == {"genesis-0": 7, "validator-0": 8}
+
+
+def test_a_wrong_key_of_a_nodes_file_is_told_with_the_right_one(network: Network) -> None:
+    """A node would pass it over in silence; the step that writes the file does not."""
+    text = "chains: [{id: a-1, name: cometbft, numValidators: 1, config: {config.toml: {mempool: {sice: 7}}}}]\n"
+    (network.directory / "network.yaml").write_text(text, encoding="utf-8")
+    ended = network.command("up")
+
+    assert ended.returncode == 3
+    assert "CONFIG_OVERRIDES: config.toml: mempool.sice: this node's file has no such key; did you mean" in ended.stderr
+    assert "did you mean mempool.size?" in ended.stderr
 
 
 def test_two_networks_run_side_by_side(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def test_the_command_takes_its_place() -> None:
     assert (7, f"{process.pid} -t -- x y\n") == (process.returncode, output)
 
 
+def test_the_command_gets_the_signals_of_the_system() -> None:
+    """What Python ignores for itself is not ignored in the command: a reader that leaves ends a writer by SIGPIPE."""
+    with ScriptedServer(NODE_ID) as server:
+        done = gate("-q", server.place, "--", "grep", "SigIgn", "/proc/self/status")
+
+    assert int(done.stdout.split()[1], 16) & (1 << (signal.SIGPIPE - 1)) == 0
+
+
 def test_a_command_that_does_not_exist() -> None:
     """A command that cannot be run is a wrong configuration, and is named."""
     with ScriptedServer(NODE_ID) as server:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_server import Exchange, Script, ScriptedServer, answer, head, raw, reset, stall
+from scripted_server import Exchange, Script, ScriptedServer, answer, dripping, head, raw, reset, stall
 from tls_world import OTHER_TOKEN, TOKEN, Authorities
 
 from exposer.client import Client, base_url
@@ -140,7 +140,7 @@ def test_a_stall() -> None:
 
 
 def test_an_answer_that_never_ends() -> None:
-    """A server that goes on and on is left after the time to connect and that for a read, each byte in time or not."""
+    """A server that goes on and on is left after the time for an answer, each byte in time or not."""
 
     def drip(exchange: Exchange) -> bool:
         exchange.send(head(200, {"Content-Length": 1 << 40}))
@@ -153,6 +153,30 @@ def test_an_answer_that_never_ends() -> None:
         pytest.raises(TemporaryError, match=f"{server.place} takes too long"),
     ):
         client.get("/", limit=1 << 40)
+
+
+@pytest.mark.parametrize("part", [head(200, {"X": "x" * 9999})[:-4], b"HTTP/1.1 200 OK\r\n"], ids=["header", "line"])
+def test_headers_that_never_end(part: bytes) -> None:
+    """Headers that come byte by byte, each in time, are left when the whole answer had to be there."""
+    with (
+        ScriptedServer(dripping(part * 100, pause=0.01)) as server,
+        Client(server.url, timeout=0.2) as client,
+        pytest.raises(TemporaryError, match=r"takes too long|stalled"),
+    ):
+        client.get("/")
+
+
+def test_a_stream_that_must_be_over() -> None:
+    """A body that comes byte by byte is left when the time for all of it is over, though each byte is in time."""
+    slow = dripping(head(200, {"Content-Length": 9999}) + bytes(9999), pause=0.01)
+    with (
+        ScriptedServer(slow) as server,
+        Client(server.url) as client,
+        client.stream("/genesis", within=2) as stream,
+        pytest.raises(TemporaryError, match=r"takes too long|stalled"),
+    ):
+        for _ in stream.chunks():
+            pass
 
 
 def test_a_refused_connection() -> None:

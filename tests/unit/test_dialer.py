@@ -14,7 +14,7 @@ def test_a_look_up_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.get())
     with (
         Client("http://genesis:8081", timeout=0.05) as client,
-        pytest.raises(TemporaryError, match=r"cannot resolve host genesis \(no answer within 0\.05 s\)"),
+        pytest.raises(TemporaryError, match=r"cannot resolve host genesis \(no answer in time\)"),
     ):
         client.get("/")
     release.put([])

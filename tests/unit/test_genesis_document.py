@@ -1,6 +1,5 @@
-"""The genesis document: digits kept, patches that cannot miss, accounts in the shape that the binary made."""
+"""Small JSON documents: digits kept, and the text that Go's encoder writes."""
 
-import copy
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -8,20 +7,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
+from json_documents import documents
 
-from exposer.accounts.address import encode_address
-from exposer.errors import BadInputError, MismatchError
-from exposer.genesis.document import add_accounts, load, merge_patch, render
-
-scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=6)
-documents = st.dictionaries(
-    st.text(min_size=1, max_size=3),
-    st.recursive(
-        scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
-    ),
-    max_size=4,
-)
+from exposer.errors import BadInputError
+from exposer.genesis.document import load, render
 
 
 @given(document=documents)
@@ -49,9 +38,10 @@ def test_the_text_is_that_of_gos_encoder() -> None:
     )
 
 
-def test_the_real_genesis_keeps_its_content(shared_genesis: Path) -> None:
-    """A main network's genesis of 2019 is the same after being read and written."""
-    assert json.loads(render(load(shared_genesis))) == json.loads(shared_genesis.read_bytes())
+def test_a_value_inside_a_document_is_indented_as_its_neighbours() -> None:
+    """Only the first line is not: it follows its key; without an indent all of it is one line without spaces."""
+    assert render({"a": [1]}, "\t", 2) == b'{\n\t\t\t"a": [\n\t\t\t\t1\n\t\t\t]\n\t\t}'
+    assert render({"a": [1, 2]}, "", 2) == b'{"a":[1,2]}'
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1,]", "nope"])
@@ -64,92 +54,11 @@ def test_what_is_not_json_is_refused_with_its_place(tmp_path: Path, text: str) -
         load(path, "GENESIS_PATCH")
 
 
-def test_a_patch_is_merged_deeply() -> None:
-    """Objects are merged key by key; lists and values are replaced; all else stays."""
-    document = {"a": {"b": {"c": 1, "d": 2}, "e": [1, 2]}, "f": "x"}
-    merge_patch(document, {"a": {"b": {"c": 9}, "e": [3]}})
+@pytest.mark.parametrize("data", [b'"\xff"', b"[" * 100_000, b"9" * 5000])
+def test_what_cannot_be_held_is_refused(tmp_path: Path, data: bytes) -> None:
+    """No UTF-8, a nesting and a number beyond all bounds are bad input, and no fault of the program."""
+    path = tmp_path / "patch.json"
+    path.write_bytes(data)
 
-    assert document == {"a": {"b": {"c": 9, "d": 2}, "e": [3]}, "f": "x"}
-
-
-def test_a_patch_of_an_unknown_path_is_refused_with_the_nearest_name() -> None:
-    """A misspelt parameter would pass silently and have no effect; it is an error that names path and cure."""
-    with pytest.raises(BadInputError, match=r"app_state\.gov\.params\.voting_perod; did you mean 'voting_period'"):
-        merge_patch(
-            {"app_state": {"gov": {"params": {"voting_period": "1s"}}}},
-            {"app_state": {"gov": {"params": {"voting_perod": "2s"}}}},
-        )
-
-
-@given(document=documents, data=st.data())
-def test_a_patch_changes_only_what_it_names(document: dict[str, Any], data: st.DataObject) -> None:
-    """After a patch of one top-level key every other key is what it was, in the same order."""
-    if not document:
-        return
-    key = data.draw(st.sampled_from(sorted(document)))
-    before = copy.deepcopy(document)
-    merge_patch(document, {key: "patched"})
-
-    assert document == {**before, key: "patched"}
-    assert list(document) == list(before)
-
-
-def sdk_genesis(account: dict[str, Any], address: str) -> dict[str, Any]:
-    """The parts of an SDK genesis that accounts live in, with the one account that a binary added."""
-    coins = [{"denom": "stake", "amount": "5"}]
-    bank = {"balances": [{"address": address, "coins": coins}], "supply": coins}
-    return {"app_state": {"auth": {"accounts": [account]}, "bank": bank}}
-
-
-FIRST = encode_address("cosmos", bytes(20))
-
-
-@pytest.mark.parametrize(
-    "account",
-    [
-        {"@type": "/cosmos.auth.v1beta1.BaseAccount", "address": FIRST, "account_number": "0", "sequence": "0"},
-        {
-            "@type": "/ethermint.types.v1.EthAccount",
-            "base_account": {"address": FIRST, "account_number": "0", "sequence": "0"},
-            "code_hash": "0xc5d2",
-        },
-    ],
-)
-def test_accounts_take_the_shape_that_the_binary_made(account: dict[str, Any]) -> None:
-    """Every added account is the binary's own, with another address and the next number."""
-    genesis = sdk_genesis(account, FIRST)
-    second = encode_address("cosmos", b"\x01" * 20)
-    add_accounts(genesis, {second: {"stake": 7}})
-
-    added = genesis["app_state"]["auth"]["accounts"][1]
-    inner = added.get("base_account", added)
-    assert (inner["address"], inner["account_number"]) == (second, "1")
-    assert added.keys() == account.keys()
-
-
-@given(amounts=st.dictionaries(st.binary(min_size=20, max_size=20), st.integers(1, 10**30), max_size=30))
-def test_supply_is_the_sum_of_the_balances_and_balances_are_sorted(amounts: dict[bytes, int]) -> None:
-    """The bank module's two demands hold for any set of accounts; the order is that of the addresses' bytes."""
-    amounts.pop(bytes(20), None)
-    genesis = sdk_genesis({"address": FIRST, "account_number": "0"}, FIRST)
-    addresses = {encode_address("cosmos", raw): raw for raw in [*amounts, bytes(20)]}
-    add_accounts(genesis, {address: {"stake": amounts[raw]} for address, raw in addresses.items() if raw in amounts})
-
-    bank = genesis["app_state"]["bank"]
-    assert bank["supply"] == [{"denom": "stake", "amount": str(5 + sum(amounts.values()))}]
-    order = [addresses[balance["address"]] for balance in bank["balances"]]
-    assert order == sorted(order)
-
-
-def test_an_address_that_is_funded_twice_is_refused() -> None:
-    """The same address twice would be two accounts with one address, which the SDK only notices at the start."""
-    with pytest.raises(BadInputError, match="funded twice"):
-        add_accounts(sdk_genesis({"address": FIRST}, FIRST), {FIRST: {"stake": 1}})
-
-
-def test_a_genesis_without_the_one_account_is_a_form_not_known() -> None:
-    """Where the binary's own account is missing, nothing can be learnt from it."""
-    genesis = sdk_genesis({"address": FIRST}, FIRST)
-    genesis["app_state"]["auth"]["accounts"] = []
-    with pytest.raises(MismatchError, match="exactly one account"):
-        add_accounts(genesis, {})
+    with pytest.raises(BadInputError, match="GENESIS_PATCH"):
+        load(path, "GENESIS_PATCH")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from network_world import MINIMAL, PaperSite, stand_in
+from network_world import EVERYTHING_OF_OURS, MINIMAL, PaperSite, stand_in
 
 from exposer.errors import MismatchError
 from exposer.network.bringup import BringUp, Programs
@@ -75,6 +75,58 @@ async def bring_up(directory: Path, leader: list[str | None], validator: list[st
                 return await BringUp(plan, record, programs, supervisor, survey, lambda _event: None).run()
             finally:
                 await supervisor.stop(forced)
+
+
+@pytest.fixture
+def pods(tmp_path: Path) -> dict[str, Pod]:
+    """The pods of a network with everything that a file may ask for."""
+    (tmp_path / "exported.json").touch()
+    path = tmp_path / "network.yaml"
+    path.write_text(EVERYTHING_OF_OURS, encoding="utf-8")
+    return {pod.name: pod for pod in build_plan(load_document(path).network, PaperSite()).pods}
+
+
+def test_nodes_are_what_was_built_or_what_is_on_path(tmp_path: Path, pods: dict[str, Pod]) -> None:
+    """Cosmovisor is found on PATH, a built binary in its volume; without any, no node runs."""
+    found = Programs(State(tmp_path), {"one-1": "/bin/cosmovisor", "two-1": "/bin/go"})
+    upgraded, built = (found.node(pods[name]) for name in ("one-1-genesis-0", "two-1-genesis-0"))
+
+    assert upgraded
+    assert upgraded.command[:3] == ("/bin/cosmovisor", "run", "start")
+    assert upgraded.environment["DAEMON_NAME"] == "chaind"
+    assert built
+    assert built.command[0] == "/volumes/two-1-genesis-0/cosmovisor/genesis/bin/simd"
+    assert Programs(State(tmp_path), {}).node(pods["two-1-genesis-0"]) is None
+
+
+def test_a_faucet_gets_its_socket_and_ends_before_the_node(tmp_path: Path, pods: dict[str, Pod]) -> None:
+    """It is a program of the genesis pod alone, and has a node while it tells the last who ask."""
+    found = Programs(State(tmp_path), {"one-1": "/bin/cosmovisor"})
+    leader = pods["one-1-genesis-0"]
+    faucet, node, exposer = found.faucet(leader), found.node(leader), found.exposer(leader)
+
+    assert faucet
+    assert node
+    assert faucet.command[-2:] == ("exposer", "faucet")
+    assert (faucet.port, faucet.environment["FAUCET_DIR"]) == (8000, "/faucets/one-1-genesis-0")
+    assert faucet.ends < node.ends < exposer.ends
+    assert found.faucet(pods["one-1-validator-0"]) is None
+
+
+def test_only_a_build_sees_gos_caches_and_proxies(
+    tmp_path: Path, pods: dict[str, Pod], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What makes a build possible and short reaches its step alone; where git is at work already reaches nobody."""
+    names = ("GOCACHE", "GOPROXY", "https_proxy", "GIT_SSH_COMMAND")
+    for name in (*names, "GIT_DIR", "GOOGLE_CREDENTIALS"):
+        monkeypatch.setenv(name, "x")
+    found, leader = Programs(State(tmp_path), {}), pods["one-1-genesis-0"]
+    build, genesis = (found.step(leader, step) for step in leader.steps[:2])
+
+    assert build.name == "init-build-images"
+    assert set(names) <= build.environment.keys()
+    assert not {"GIT_DIR", "GOOGLE_CREDENTIALS"} & build.environment.keys()
+    assert not {*names} & {*genesis.environment, *found.exposer(leader).environment}
 
 
 @pytest.mark.parametrize("says", [["ab", None], [None, None, "ab"], ["dies", "dies", "ab"], ["ab", "dies", "ab"]])

@@ -1,4 +1,6 @@
 import logging
+import math
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +10,9 @@ from network_world import MINIMAL
 
 import exposer
 from exposer.cli import main, parser
-from exposer.errors import ExitCode
+from exposer.errors import BadInputError, ExitCode
+from exposer.network.binaries import find_binaries
+from exposer.network.document import load_document
 
 
 @pytest.fixture(autouse=True)
@@ -69,21 +73,16 @@ def test_a_wrong_file_starts_and_leaves_nothing(tmp_path: Path, capsys: pytest.C
 REFUSED = {
     "a binary that is not here": ("", "network.yaml:3: chains[0].binary: gaiad is not on this machine; put it on PATH"),
     "a path that is not here": ("    binary: ./gaiad\n", "network.yaml:6: chains[0].binary: "),
-    "a faucet": (
-        "    faucet: {enabled: true}\n",
-        (
-            "network.yaml:6: chains[0].faucet.enabled: the faucet is not there yet; set it to false, "
-            "then the genesis funds all validators and the role keys\n"
-        ),
-    ),
-    "a faucet for all": ("faucet: {enabled: true}\n", "network.yaml:6: faucet.enabled: the faucet is not there yet"),
-    "a build": (
+    "a build without go": (
         "    build: {enabled: true, source: v1}\n",
-        "network.yaml:6: chains[0].build.enabled: building is not there yet",
+        "network.yaml:6: chains[0].build.enabled: go is not on this machine; install it (https://go.dev/dl)",
     ),
-    "an upgrade": (
+    "an upgrade without cosmovisor": (
         "    upgrade: {enabled: true, type: build, genesis: v1, upgrades: []}\n",
-        "network.yaml:6: chains[0].upgrade.enabled: building is not there yet",
+        (
+            "network.yaml:6: chains[0].upgrade.enabled: cosmovisor is not on this machine; "
+            "go install cosmossdk.io/tools/cosmovisor/cmd/cosmovisor@v1.5.0, and put it on PATH\n"
+        ),
     ),
 }
 
@@ -98,6 +97,38 @@ def test_what_cannot_be_run_here_is_refused_before_anything_starts(
     assert run("up") == ExitCode.BAD_INPUT
     assert capsys.readouterr().err.startswith(f"exposer: {expected}")
     assert not (tmp_path / ".exposer-network").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "needed"),
+    [
+        ("build: {enabled: true, source: v1}", ["go", "git"]),
+        ("build: {enabled: true, source: example.org/chain@v1}", ["go"]),
+        ("upgrade: {enabled: true, genesis: example.org/chain@v1, upgrades: []}", ["cosmovisor", "go"]),
+        (
+            "upgrade: {enabled: true, genesis: example.org/chain@v1, upgrades: [{name: v2, version: v2}]}",
+            ["cosmovisor", "go", "git"],
+        ),
+    ],
+)
+def test_what_builds_is_needed_and_what_is_built_is_not(tmp_path: Path, field: str, needed: list[str]) -> None:
+    """Every program that is missing is named at once, git only where there is a repository; nodes run by the first."""
+    (tmp_path / "network.yaml").write_text(f"{MINIMAL}    {field}\n", encoding="utf-8")
+    document = load_document(tmp_path / "network.yaml")
+    with pytest.raises(BadInputError) as caught:
+        find_binaries(document)
+    for name in needed:
+        (tmp_path / name).touch(mode=0o755)
+
+    assert re.findall(r"enabled: (\w+) is not on this machine", str(caught.value)) == needed
+    assert find_binaries(document) == {"cosmoshub-4": str(tmp_path / needed[0])}
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0", math.inf), ("90s", 90.0)])
+def test_a_bring_up_may_have_any_limit_or_none(text: str, seconds: float) -> None:
+    """0 is without end; without the flag it depends on what is to be done."""
+    assert parser().parse_args(["up", "--timeout", text]).timeout == seconds
+    assert parser().parse_args(["up"]).timeout is None
 
 
 def test_a_known_chain_without_its_binary_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

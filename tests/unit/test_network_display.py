@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from exposer.network.plan import Plan, build_plan
 from exposer.network.processes import ProgramFailedError
 from exposer.network.state import PodRecord, State
 from exposer.network.summary import failure_text, log_tail, pods_table
-from exposer.network.survey import NodeStatus, PodStatus, Survey, agree, genesis_first
+from exposer.network.survey import FaucetStatus, NodeStatus, PodStatus, Survey, agree, genesis_first
 
 FAILED = Event("a", "init-genesis", "failed", "exit code 3 (bad input)")
 
@@ -97,6 +98,16 @@ def test_the_table_of_pods_is_aligned() -> None:
     assert second.split() == ["b", "ready", "http://127.0.0.1:8081", "-", "-", "-"]
 
 
+def test_faucets_have_a_column_where_there_is_one() -> None:
+    """The URL stands in the row of its pod, with a word where nothing can be had yet."""
+    faucet = FaucetStatus("http://127.0.0.1:8000", ready=False)
+    heading, first, second = pods_table([replace(pod("a"), faucet=faucet), pod("b")]).splitlines()
+
+    assert heading.index("FAUCET") == first.index("http://127.0.0.1:8000 (not ready)")
+    assert second[heading.index("FAUCET")] == "-"
+    assert "FAUCET" not in pods_table([pod("b")])
+
+
 def test_pods_that_disagree_are_a_mismatch_that_lists_all() -> None:
     """Different digests are told with every pod's; equal ones are fine."""
     agree("chain", [pod("a"), pod("b")])
@@ -127,6 +138,7 @@ async def test_a_pod_that_does_not_answer_is_stopped() -> None:
         "exposer_url": "http://127.0.0.1:1",
         "genesis_sha256": None,
         "node": None,
+        "faucet": None,
     }
 
 

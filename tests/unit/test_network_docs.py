@@ -2,15 +2,17 @@ import argparse
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
-from network_world import ROOT
+from network_world import MINIMAL, ROOT
 
 from exposer.cli import parser
+from exposer.genesis.presets import PRESETS
 from exposer.network.document import load_document
-from exposer.network.model import Chain, Network
-from exposer.network.ports import preferred
-from exposer.network.survey import NodeStatus, PodStatus
+from exposer.network.model import Chain, Genesis, Network
+from exposer.network.ports import APPLICATION, NODE, preferred
+from exposer.network.survey import FaucetStatus, NodeStatus, PodStatus
 
 DOCS = (ROOT / "docs/network.md").read_text(encoding="utf-8")
 
@@ -31,6 +33,24 @@ def test_the_file_of_the_docs_is_a_network(tmp_path: Path) -> None:
     assert load_document(path, strict=True).network.name == "devnet"
 
 
+@pytest.mark.parametrize("excerpt", DOCS.split("```yaml\n")[2:])
+def test_every_excerpt_of_the_docs_is_a_part_of_a_chain(tmp_path: Path, excerpt: str) -> None:
+    """What the docs write below a chain is accepted there as it stands."""
+    (tmp_path / "exported.json").touch()
+    path = tmp_path / "network.yaml"
+    path.write_text(MINIMAL + excerpt.split("```", maxsplit=1)[0], encoding="utf-8")
+
+    assert load_document(path, strict=True).network.chains[0].num_validators == 3
+
+
+def test_every_preset_can_be_asked_for() -> None:
+    """The file takes the presets that init-config knows, and the docs name each."""
+    names = get_args(get_args(Genesis.model_fields["presets"].annotation)[0])
+
+    assert names == tuple(PRESETS)
+    assert [name for name in names if name not in DOCS] == []
+
+
 @pytest.mark.parametrize("line", re.findall(r"^    (exposer [a-z].*?)(?:  #.*)?$", DOCS, re.MULTILINE))
 def test_every_command_of_the_docs_is_one(line: str) -> None:
     """What the docs say to type is understood."""
@@ -47,19 +67,25 @@ def test_every_flag_is_documented() -> None:
 
 def test_the_ports_of_the_docs_are_those_of_the_code() -> None:
     """First pods have the ports of the table, next ones are the documented step away."""
-    first, second = preferred(0), preferred(1)
-
-    assert f"| exposer | {first['exposer']} | + {second['exposer'] - first['exposer']} each |" in DOCS
-    for names in (("p2p", "rpc", "metrics"), ("rest", "grpc")):
-        ports = ", ".join(str(first[name]) for name in names)
-        assert {second[name] - first[name] for name in names} == {100}
-        assert f"| {', '.join(names)} | {ports} | + 100 each |" in DOCS
+    for names, step in (
+        (("exposer",), 1),
+        (("faucet",), 1),
+        (NODE, 100),
+        (APPLICATION[:3], 100),
+        (APPLICATION[3:], 100),
+    ):
+        ports = ", ".join(str(preferred(name, 0)) for name in names)
+        told = ", ".join(name.replace("_", "-") for name in names).replace("json-rpc-metrics", "its metrics")
+        assert {preferred(name, 1) - preferred(name, 0) for name in names} == {step}
+        assert f"| {told} | {ports} | + {step} each |" in DOCS
 
 
 def test_the_status_of_the_docs_has_the_shape_of_the_code() -> None:
     """The JSON example has the names that the command writes, in their order."""
     (pod,) = json.loads(DOCS.split("```json\n")[1].split("```")[0])["pods"]
-    written = PodStatus("a", "genesis", 0, "ready", "u", "d", NodeStatus("r", 1)).to_json()
+    faucet = FaucetStatus("f", ready=True)
+    written = PodStatus("a", "genesis", 0, "ready", "u", "d", NodeStatus("r", 1), faucet).to_json()
 
     assert list(pod) == list(written)
     assert list(pod["node"]) == list(written["node"])
+    assert list(pod["faucet"]) == list(written["faucet"])

@@ -149,6 +149,79 @@ FAULTS = {
         CHAIN + "genesis: {a: .nan}\n",
         "6: chains[0].genesis.a: is not a number that JSON has; put it in quotes",
     ),
+    "a typing error beside the genesis": (
+        CHAIN + "genesis: {preset: [fast-governance]}\n",
+        "6: chains[0].genesis.preset: is no part of a genesis; did you mean presets?",
+    ),
+    "no such preset": (
+        CHAIN + "genesis: {presets: [fast]}\n",
+        "6: chains[0].genesis.presets[0]: must be one of 'fast-governance' or 'short-unbonding'",
+    ),
+    "a digest of nothing": (
+        CHAIN + f"genesis: {{sha256: {'ab' * 32}}}\n",
+        "6: chains[0].genesis.sha256: is of the genesis to start from; add from, or remove it",
+    ),
+    "no digest": (
+        CHAIN + "genesis: {sha256: ab}\n",
+        "6: chains[0].genesis.sha256: must be the 64 hex digits that sha256sum prints",
+    ),
+    "no genesis to start from": (
+        CHAIN + "genesis: {from: here.json}\n",
+        "6: chains[0].genesis.from: here.json is no file",
+    ),
+    "a pod that is not there": (
+        CHAIN + "config: {pods: {validator-2: {app.toml: {pruning: nothing}}}}\n",
+        "6: chains[0].config.pods.validator-2: is no pod of this chain; there are genesis-0, validator-0, validator-1",
+    ),
+    "an unknown file of a pod": (
+        CHAIN + "config: {pods: {genesis-0: {apps.toml: {}}}}\n",
+        "6: chains[0].config.pods.genesis-0.apps.toml: is not a known name; did you mean app.toml?",
+    ),
+    "keys that nobody can know": (
+        CHAIN + "validators: genesis\n    identities: random\n",
+        "7: chains[0].identities: is random, and validators: genesis must know every pod's keys before it starts",
+    ),
+    "joining without accounts": (
+        MINIMAL.replace("cosmoshub\n", "cometbft\n") + "    validators: join\n",
+        "6: chains[0].validators: is always genesis with cometbft, whose genesis names every validator; remove it",
+    ),
+    "a faucet without accounts": (
+        MINIMAL.replace("cosmoshub\n", "cometbft\n") + "    faucet: {enabled: true}\n",
+        "6: chains[0].faucet.enabled: means nothing to cometbft, which has no SDK application; remove it",
+    ),
+    "bad prices": (CHAIN + "gasPrices: cheap\n", "6: chains[0].gasPrices: must be gas prices like 0.025uatom,1stake"),
+    "bad origin": (
+        CHAIN + "corsAllowedOrigins: ['a,b']\n",
+        "6: chains[0].corsAllowedOrigins[0]: must be an origin like https://example.org, or '*'",
+    ),
+    "vesting without an end": (
+        CHAIN + "balances: [{address: cosmos1a, amount: 5uatom, vesting: {type: delayed}}]\n",
+        "6: chains[0].balances[0].vesting.end: is required with type: delayed; add it",
+    ),
+    "no time": (
+        CHAIN + "balances: [{address: cosmos1a, amount: 5uatom, vesting: {type: delayed, end: soon}}]\n",
+        "6: chains[0].balances[0].vesting.end: must be a time in UTC like 2026-01-31T00:00:00Z",
+    ),
+    "an upgrade without a version": (
+        CHAIN + "upgrade: {enabled: true, genesis: v1, upgrades: [{name: v2, version: ''}]}\n",
+        "6: chains[0].upgrade.upgrades[0].version: is required; add the version to build",
+    ),
+    "an upgrade twice": (
+        CHAIN + "upgrade: {enabled: true, genesis: v1, upgrades: [{name: v2, version: a}, {name: V2, version: b}]}\n",
+        "6: chains[0].upgrade.upgrades[1].name: is there twice; cosmovisor does not tell names apart by case",
+    ),
+    "two ways to build": (
+        CHAIN + "build: {enabled: true, source: a}\n    upgrade: {enabled: true, genesis: a}\n",
+        "6: chains[0].build.enabled: is true, and upgrade is enabled too, which builds its genesis version; keep one",
+    ),
+    "a version of no repository": (
+        CUSTOM.replace("coins: 1uaa", "coins: 1uaa, build: {enabled: true, source: v1}"),
+        "2: chains[0].build.source: is a version of repo, which is not there; add repo, or write a Go module's path@",
+    ),
+    "two versions in one": (
+        CHAIN + "build: {enabled: true, source: 'v1,v2'}\n",
+        "6: chains[0].build.source: must be a tag, a branch, a commit, or a Go module's path@version",
+    ),
     "build without source": (
         CHAIN + "build: {enabled: true}\n",
         "6: chains[0].build.source: is required when it is enabled; add the version to build",
@@ -179,7 +252,7 @@ FAULTS = {
     ),
     "keys missing": (
         "keys: keys.json\n" + MINIMAL,
-        "1: keys: keys.json: No such file or directory; name a keys file, or leave keys out for fresh ones",
+        "1: keys: keys.json: No such file or directory; mount the keys file there, or make it (exposer keys new)",
     ),
     "alias in itself": ("a: &x {b: *x}\n", "1: an alias that contains itself; write it out"),
     "a control character": (
@@ -200,7 +273,7 @@ def test_no_field_of_accounts_is_silently_ignored(tmp_path: Path, field: str) ->
     assert found == [f"network.yaml:6: chains[0].{name}: means nothing to cometbft, which has no accounts; remove it"]
 
 
-@pytest.mark.parametrize("name", ["MONIKER", "VALIDATOR_STAKE", "FEES", "FAUCET_URL", "TIMEOUT"])
+@pytest.mark.parametrize("name", ["MONIKER", "VALIDATOR_STAKE", "FEES", "TIMEOUT", "BUILD_TAGS", "FAUCET_PATIENCE"])
 def test_variables_that_only_a_user_sets_are_the_users(tmp_path: Path, name: str) -> None:
     """What the plan never sets can be set by chains[].env."""
     (chain,) = load(tmp_path, CHAIN + f"env: [{{name: {name}, value: x}}]\n").network.chains
@@ -256,15 +329,13 @@ def test_strict_refuses_what_is_not_our_job(tmp_path: Path) -> None:
 
 def test_yaml_values_keep_their_meaning(tmp_path: Path) -> None:
     """Dates stay text, YAML 1.2 numbers are numbers, and merged aliases count."""
-    text = (
-        CHAIN
-        + "genesis: &g {time: 2024-01-01T00:00:00Z, octal: 0o17, hex: 0xff, ten: 010, half: 0.5, off: no, nil: ~}\n"
-    )
+    values = "genesis_time: 2024-01-01T00:00:00Z, octal: 0o17, hex: 0xff, ten: 010, half: 0.5, off: no, nil: ~"
+    text = f"{CHAIN}genesis: &g {{{values}}}\n"
     more = "  - {id: b, name: osmosis, numValidators: 1, genesis: {<<: *g, ten: 11}}\n"
-    first, second = (chain.genesis for chain in load(tmp_path, text + more).network.chains)
+    first, second = (chain.genesis.patch for chain in load(tmp_path, text + more).network.chains)
 
     assert first == {
-        "time": "2024-01-01T00:00:00Z",
+        "genesis_time": "2024-01-01T00:00:00Z",
         "octal": 15,
         "hex": 255,
         "ten": 10,
@@ -311,5 +382,5 @@ def test_the_model_of_a_place_is_found_by_the_names_of_the_file() -> None:
     """Suggestions come from the mapping at hand; free-form parts have none."""
     assert model_at(()) is Network
     assert model_at(("chains", 0, "ports")) is not None
-    assert model_at(("chains", 0, "genesis")) is None
+    assert model_at(("chains", 0, "config", "app.toml")) is None
     assert model_at(("nowhere",)) is None

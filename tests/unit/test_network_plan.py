@@ -1,12 +1,14 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
-from network_world import MINIMAL, STARSHIP_EVERYTHING, STARSHIP_THREE_CHAINS, PaperSite
+from network_world import EVERYTHING_OF_OURS, MINIMAL, STARSHIP_EVERYTHING, STARSHIP_THREE_CHAINS, PaperSite
 
 from exposer.network.child import MARK
 from exposer.network.document import embedded_document, load_document
 from exposer.network.environment import RESERVED
-from exposer.network.plan import Plan, build_plan, pod_names
+from exposer.network.names import pod_names
+from exposer.network.plan import Plan, Pod, build_plan
 
 GENESIS = ["init-genesis", "init-config"]
 VALIDATOR = ["wait-for-chains", "init-validator", "init-config"]
@@ -16,6 +18,7 @@ def plan_of(directory: Path, text: str) -> Plan:
     """The plan of a network file with ``text``, on paper."""
     path = directory / "network.yaml"
     path.write_text(text, encoding="utf-8")
+    (directory / "exported.json").touch()
     return build_plan(load_document(path).network, PaperSite())
 
 
@@ -97,6 +100,10 @@ def test_the_environment_of_both_roles(tmp_path: Path) -> None:
         "RPC_PORT": "26657",
         "REST_PORT": "1317",
         "GRPC_PORT": "9090",
+        "GRPC_WEB_PORT": "9091",
+        "JSON_RPC_PORT": "8545",
+        "WS_PORT": "8546",
+        "JSON_RPC_METRICS_PORT": "6065",
         "METRICS_PORT": "26660",
         "NODE_URL": "http://127.0.0.1:26657",
     }
@@ -158,11 +165,154 @@ def test_a_chains_variables_reach_its_steps_and_its_node(tmp_path: Path) -> None
     assert plan.pods[2].environment["GENESIS_BALANCES"] == "/files/juno-2/genesis-balances.json"
 
 
+def everything(directory: Path) -> dict[str, Pod]:
+    """The pods of a network with all that a file may ask for, by their names."""
+    return {pod.name: pod for pod in plan_of(directory, EVERYTHING_OF_OURS).pods}
+
+
+def told(environment: Mapping[str, str], names: str) -> dict[str, str | None]:
+    """Some variables, None for those that are not set."""
+    return {name: environment.get(name) for name in names.split()}
+
+
+def test_what_is_built_is_driven_by_the_steps_and_run_by_cosmovisor(tmp_path: Path) -> None:
+    """Each pod builds into its own volume, and its later steps and its node use what is there."""
+    for name in ("one-1-genesis-0", "one-1-validator-1"):
+        pod = everything(tmp_path)[name]
+
+        assert pod.builds
+        assert told(pod.environment, "CODE_REPO CODE_TAG UPGRADES DAEMON_NAME DAEMON_HOME CHAIN_BIN BUILD_TAGS") == {
+            "CODE_REPO": "https://example.org/chain",
+            "CODE_TAG": "v1.0.0",
+            "UPGRADES": "v2=v2.0.0,v3=main",
+            "DAEMON_NAME": "chaind",
+            "DAEMON_HOME": f"/volumes/{name}",
+            "CHAIN_BIN": f"/volumes/{name}/cosmovisor/genesis/bin/chaind",
+            "BUILD_TAGS": "netgo",
+        }
+        assert pod.node == ("cosmovisor", "run", "start", "--home", f"/volumes/{name}")
+        assert pod.node_environment == {
+            "DAEMON_HOME": f"/volumes/{name}",
+            "DAEMON_NAME": "chaind",
+            "DAEMON_RESTART_AFTER_UPGRADE": "true",
+            "DAEMON_ALLOW_DOWNLOAD_BINARIES": "false",
+            "COSMOVISOR_COLOR_LOGS": "false",
+            "UNSAFE_SKIP_BACKUP": "false",  # chains[].env has said so
+            "BUILD_TAGS": "netgo",
+        }
+
+
+def test_what_is_built_without_upgrades_runs_by_itself(tmp_path: Path) -> None:
+    """The node is the built binary, and a version may name a Go module."""
+    pod = everything(tmp_path)["two-1-validator-0"]
+
+    assert pod.environment["CODE_TAG"] == "github.com/cosmos/ibc-go/v8/testing/simapp/simd@v8.8.0"
+    assert "UPGRADES" not in pod.environment
+    assert pod.node == (f"/volumes/{pod.name}/cosmovisor/genesis/bin/simd", "start", "--home", f"/volumes/{pod.name}")
+    assert pod.node_environment == {}
+
+
+def test_a_faucet_is_the_genesis_pods_and_the_others_are_sent_to_it(tmp_path: Path) -> None:
+    """The step gets its volume, the program beside the node its port, joiners the URL; one chain's own no wins."""
+    pods = everything(tmp_path)
+    leader, joiner, other = pods["one-1-genesis-0"], pods["one-1-validator-0"], pods["two-1-genesis-0"]
+    names = "FAUCET_ENABLED FAUCET_DIR FAUCET_URL"
+
+    assert told(leader.environment, names) == {
+        "FAUCET_ENABLED": "true",
+        "FAUCET_DIR": "/faucets/one-1-genesis-0",
+        "FAUCET_URL": None,
+    }
+    assert told(joiner.environment, names) == {
+        "FAUCET_ENABLED": "true",
+        "FAUCET_DIR": None,
+        "FAUCET_URL": "http://one-1-genesis-0:8000",
+    }
+    assert told(other.environment, names) == {"FAUCET_ENABLED": "false", "FAUCET_DIR": None, "FAUCET_URL": None}
+    assert leader.faucet == {
+        "FAUCET_DIR": "/faucets/one-1-genesis-0",
+        "FAUCET_HOST": "0.0.0.0",
+        "FAUCET_PORT": "8000",
+        "FAUCET_DRAIN": "15s",
+        "FAUCET_AMOUNT": "7uchain",
+        "FAUCET_COOLDOWN": "5m",
+        "GAS_PRICES": "0.5uchain",
+        "NODE_URL": "http://127.0.0.1:26657",
+        "BUILD_TAGS": "netgo",
+        "UNSAFE_SKIP_BACKUP": "false",
+    }
+    assert joiner.faucet == other.faucet == {}
+    assert [step.name for step in leader.steps][-1] == "init-faucet"
+    assert "init-faucet" not in [step.name for step in (*joiner.steps, *other.steps)]
+
+
+def test_validators_of_the_genesis_do_not_join(tmp_path: Path) -> None:
+    """Where the genesis names all validators, their keys are derived and there is no create-validator."""
+    pods = everything(tmp_path)
+    named, joining = pods["two-1-validator-0"], pods["one-1-validator-0"]
+
+    assert named.after_start == ()
+    assert told(named.environment, "IDENTITIES VALIDATOR_SET") == {"IDENTITIES": "derived", "VALIDATOR_SET": "genesis"}
+    assert [step.name for step in joining.after_start] == ["create-validator"]
+    assert told(joining.environment, "IDENTITIES VALIDATOR_SET") == {"IDENTITIES": "derived", "VALIDATOR_SET": None}
+
+
+def test_where_a_genesis_starts_from_and_how_it_is_changed(tmp_path: Path) -> None:
+    """The genesis pod alone is told; the patch has what is left of the file's mapping, dotted paths as they are."""
+    pods = everything(tmp_path)
+    files = {(file.chain, file.name): json.loads(file.content) for file in plan_of(tmp_path, EVERYTHING_OF_OURS).files}
+    names = "GENESIS_FROM GENESIS_FROM_SHA256 GENESIS_PRESETS GENESIS_PATCH GENESIS_BALANCES"
+
+    assert told(pods["one-1-genesis-0"].environment, names) == {
+        "GENESIS_FROM": "/given/exported.json",
+        "GENESIS_FROM_SHA256": "ab" * 32,
+        "GENESIS_PRESETS": "fast-governance,short-unbonding",
+        "GENESIS_PATCH": "/files/one-1/genesis-patch.json",
+        "GENESIS_BALANCES": "/files/one-1/genesis-balances.json",
+    }
+    assert set(told(pods["one-1-validator-0"].environment, names).values()) == {None}
+    assert files["one-1", "genesis-patch.json"] == {"app_state.gov.params.quorum": "0.1"}
+    vesting = {
+        "type": "periodic",
+        "start": "2026-01-01T00:00:00Z",
+        "periods": [{"length": "24h", "amount": "9uchain"}],
+    }
+    assert files["one-1", "genesis-balances.json"] == [{"address": "chain1aa", "amount": "9uchain", "vesting": vesting}]
+
+
+def test_a_genesis_may_come_from_a_url(tmp_path: Path) -> None:
+    """A URL is what it is, wherever the network runs."""
+    url = "https://example.org/genesis.json"
+    plan = plan_of(tmp_path, f"{MINIMAL}    genesis: {{from: '{url}'}}\n")
+
+    assert plan.pods[0].environment["GENESIS_FROM"] == url
+    assert "GENESIS_PATCH" not in plan.pods[0].environment
+
+
+def test_prices_origins_and_single_pods_overrides_reach_every_pod(tmp_path: Path) -> None:
+    """What a chain's configuration says is told to all its pods; whose override is whose, init-config tells apart."""
+    pods = everything(tmp_path)
+    overrides = plan_of(tmp_path, EVERYTHING_OF_OURS).files[2]
+
+    for name in ("one-1-genesis-0", "one-1-validator-1"):
+        assert told(
+            pods[name].environment, "GAS_PRICES MINIMUM_GAS_PRICES CORS_ALLOWED_ORIGINS CONFIG_OVERRIDES JSON_RPC"
+        ) == {
+            "GAS_PRICES": "0.5uchain",
+            "MINIMUM_GAS_PRICES": "0.25uchain",
+            "CORS_ALLOWED_ORIGINS": "https://a.example,https://b.example",
+            "CONFIG_OVERRIDES": "/files/one-1/config-overrides.json",
+            "JSON_RPC": "true",
+        }
+    assert json.loads(overrides.content) == {"pods": {"validator-1": {"app.toml": {"pruning": "nothing"}}}}
+
+
 def test_no_variable_of_the_plan_can_be_overridden(tmp_path: Path) -> None:
     """Every name that the plan sets, and the mark of a network's processes, is one that chains[].env is refused for."""
-    for text in (MINIMAL, STARSHIP_EVERYTHING):
+    for text in (MINIMAL, STARSHIP_EVERYTHING, EVERYTHING_OF_OURS):
         for pod in plan_of(tmp_path, text).pods:
-            assert {*pod.environment, MARK} <= RESERVED
+            given = {"BUILD_TAGS", "UNSAFE_SKIP_BACKUP"}
+            assert {*pod.environment, *pod.faucet, MARK} - given <= RESERVED
 
 
 def test_pods_have_names_that_orchestrators_accept(tmp_path: Path) -> None:

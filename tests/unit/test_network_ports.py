@@ -69,10 +69,10 @@ def test_a_preferred_port_that_is_taken_is_replaced(held: Held) -> None:
     """A pod gets the well-known ports of its place, or others where somebody has them."""
     with socket.create_server((LOOPBACK, 0)) as server:
         taken = server.getsockname()[1]
-        place = taken - preferred(0)["exposer"]
-        ports = held.hold_rest(place, {})
+        place = taken - preferred("exposer", 0)
+        ports = held.hold_rest(place, ["exposer"], {})
 
-    assert ports.exposer not in {0, taken}
+    assert ports["exposer"] not in {0, taken}
 
 
 def test_a_port_that_must_be_free_and_is_not_is_an_error(held: Held) -> None:
@@ -86,18 +86,18 @@ def test_a_port_that_must_be_free_and_is_not_is_an_error(held: Held) -> None:
 def test_ports_of_a_former_run_come_back(held: Held) -> None:
     """What was recorded is what a pod gets again."""
     with Held() as former:
-        before = former.hold_rest(900, {})
-    held.hold_fixed("a", vars(before))
+        before = former.hold_rest(900, ["exposer", "rpc"], {})
+    held.hold_fixed("a", before)
 
-    assert held.hold_rest(0, vars(before)) == before
+    assert held.hold_rest(0, ["exposer", "rpc"], before) == before
 
 
 def test_neighbouring_pods_have_ports_a_fixed_step_apart() -> None:
     """People find the second pod's RPC by adding 100, its exposer by adding 1."""
-    assert (preferred(0)["rpc"], preferred(1)["rpc"]) == (26657, 26757)
-    assert (preferred(0)["exposer"], preferred(3)["exposer"]) == (8081, 8084)
+    assert [preferred("rpc", place) for place in range(2)] == [26657, 26757]
+    assert [preferred("exposer", place) for place in (0, 3)] == [8081, 8084]
 
 
 def test_the_last_port_is_the_last(held: Held) -> None:
     """A place so far back that its port numbers end before it gets ports of the kernel's choice."""
-    assert 0 < held.hold_rest(900, {}).rpc < 65536
+    assert 0 < held.hold_rest(900, ["rpc"], {})["rpc"] < 65536

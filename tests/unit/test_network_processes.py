@@ -143,20 +143,19 @@ async def test_a_service_that_cannot_be_kept_up_fails_the_bring_up(world: World)
 
 
 async def test_processes_end_in_order(world: World) -> None:
-    """Nodes are told to end first, and exposers when all nodes have ended."""
+    """Faucets are told to end first, nodes when these have ended, and exposers when all nodes have."""
     ended = world.directory / "ended"
     handler = f"lambda *_: (open({str(ended)!r}, 'a').write(NAME + ' '), sys.exit(0))"
     tell = f"import signal, sys\nsignal.signal(15, {handler})\n"
-    with Held() as held:
-        for name, port in (("exposer", held.hold(0)), ("node", None)):
-            ready = world.directory / f"{name}-ready"
-            code = f"NAME = {name!r}\n{tell}{FOREVER.format(ready=str(ready))}"
-            world.supervisor.keep(world.program(code, name=name, port=port))
-            await world.until(ready.exists)
-        await world.supervisor.stop(world.forced)
+    for name, ends in (("exposer", 2), ("node", 1), ("faucet", 0)):
+        ready = world.directory / f"{name}-ready"
+        code = f"NAME = {name!r}\n{tell}{FOREVER.format(ready=str(ready))}"
+        world.supervisor.keep(world.program(code, name=name, ends=ends))
+        await world.until(ready.exists)
+    await world.supervisor.stop(world.forced)
 
-    assert ended.read_text() == "node exposer "
-    assert world.story[-2:] == ["node stopping", "exposer stopping"]
+    assert ended.read_text() == "faucet node exposer "
+    assert world.story[-3:] == ["faucet stopping", "node stopping", "exposer stopping"]
 
 
 async def test_a_second_wish_kills_at_once(world: World) -> None:

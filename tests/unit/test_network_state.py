@@ -1,17 +1,13 @@
-import json
 import os
 import stat
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from mnemonic import Mnemonic
 
 from exposer.errors import BadInputError, TemporaryError
 from exposer.network.down import down
-from exposer.network.keys import check_keys, ensure_keys
 from exposer.network.state import PodRecord, Record, State
 
 HOLD = """
@@ -123,93 +119,6 @@ def test_a_fresh_pod_keeps_its_former_volume_aside(tmp_path: Path) -> None:
     assert (state.home("a") / "file").read_text() == "third"
     assert (tmp_path / "a/home.old-1/file").read_text() == "first"
     assert (tmp_path / "a/home.old-2/file").read_text() == "second"
-
-
-def test_fresh_keys_are_valid_private_and_stay(tmp_path: Path) -> None:
-    """Each pod gets 24 words of its own; a larger network adds keys and changes none."""
-    path = tmp_path / "keys.json"
-    ensure_keys(path, validators=2)
-    first = json.loads(path.read_bytes())
-    ensure_keys(path, validators=2)
-    assert json.loads(path.read_bytes()) == first
-    ensure_keys(path, validators=3)
-    more = json.loads(path.read_bytes())
-    words = [entry["mnemonic"] for entries in more.values() for entry in entries]
-
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert more["validators"][:2] == first["validators"]
-    assert {role: len(entries) for role, entries in more.items()} == {
-        "genesis": 1,
-        "validators": 3,
-        "faucet": 1,
-        "keys": 3,
-    }
-    assert all(Mnemonic("english").check(sentence) and len(sentence.split()) == 24 for sentence in words)
-    assert len(set(words)) == len(words)
-
-
-def test_keys_of_a_chain_never_change_when_others_join(tmp_path: Path) -> None:
-    """Whatever sizes a network has had, each role's former entries are the first of its later ones."""
-    path = tmp_path / "keys.json"
-    seen: list[dict[str, list[dict[str, str]]]] = []
-    for validators in (0, 1, 3, 0, 2, 4):  # as `up --chain` and `up` follow each other
-        ensure_keys(path, validators=validators)
-        seen.append(json.loads(path.read_bytes()))
-
-    for before, after in pairwise(seen):
-        assert list(before) == list(after)
-        assert all(after[role][: len(entries)] == entries for role, entries in before.items())
-    assert [len(keys["validators"]) for keys in seen] == [1, 1, 3, 3, 3, 4]
-
-
-@pytest.mark.parametrize(
-    "damage", ["", '{"genesis": [{"name": "a", "mnemonic": "secret wo', "[]", '{"faucet": {}}', '{"keys": [{}]}']
-)
-def test_damaged_fresh_keys_are_bad_input(tmp_path: Path, damage: str) -> None:
-    """A torn keys file is named with the cure, not quoted, and left as it is."""
-    path = tmp_path / "keys.json"
-    path.write_text(damage, encoding="utf-8")
-
-    with pytest.raises(BadInputError, match=f"^{path} is damaged; put a copy of it back, or delete it") as caught:
-        ensure_keys(path, validators=1)
-    assert "secret" not in str(caught.value)
-    assert path.read_text() == damage
-
-
-KEY = {"name": "a", "mnemonic": "secret words"}
-WRONG_KEYS = {
-    "not an object": ([], "is not an object of roles"),
-    "a role of another kind": ({"genesis": {}}, "is not an object of roles"),
-    "no genesis key": ({"validators": [KEY]}, "has no genesis key; add one"),
-    "no mnemonic": ({"genesis": [{"name": "a"}]}, r"genesis\[0\] is not a name and a mnemonic"),
-    "too few": (
-        {"genesis": [KEY], "validators": [KEY, KEY]},
-        "has 2 validators keys for 3 validator pods; add the others",
-    ),
-    "none": ({"genesis": [KEY]}, "has 0 validators keys"),
-}
-
-
-@pytest.mark.parametrize(("document", "expected"), WRONG_KEYS.values(), ids=WRONG_KEYS)
-def test_a_wrong_keys_file_is_refused_without_being_quoted(tmp_path: Path, document: object, expected: str) -> None:
-    """The text names the role and the cure, and no word of a mnemonic."""
-    path = tmp_path / "keys.json"
-    path.write_text(json.dumps(document), encoding="utf-8")
-
-    with pytest.raises(BadInputError, match=expected) as caught:
-        check_keys(path, validators=3)
-    assert "secret" not in str(caught.value)
-
-
-def test_one_validators_key_serves_any_number_of_pods(tmp_path: Path) -> None:
-    """Pods derive theirs from a single entry by HD index; a file that is no JSON is refused."""
-    path = tmp_path / "keys.json"
-    path.write_text(json.dumps({"genesis": [KEY], "validators": [KEY]}), encoding="utf-8")
-    check_keys(path, validators=9)
-
-    path.write_text("genesis: []", encoding="utf-8")
-    with pytest.raises(BadInputError, match="is not JSON"):
-        check_keys(path, validators=1)
 
 
 def test_a_directory_that_was_being_made_is_a_networks(tmp_path: Path) -> None:

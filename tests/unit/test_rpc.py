@@ -10,7 +10,8 @@ from scripted_server import ScriptedServer, answer
 
 from exposer.client import Client
 from exposer.errors import TemporaryError
-from exposer.rpc import Node, Sync, TxResult, ValidatorState, _fields, _string, _varint
+from exposer.protobuf import message, number
+from exposer.rpc import Node, Sync, TxResult, ValidatorState
 
 
 def rpc(result: object) -> bytes:
@@ -23,11 +24,9 @@ def query(value: bytes = b"", code: int = 0, log: str = "") -> bytes:
     return rpc({"response": {"code": code, "log": log, "value": base64.b64encode(value).decode() or None}})
 
 
-def field(number: int, value: bytes | int) -> bytes:
+def field(place: int, value: bytes | int) -> bytes:
     """A protobuf field."""
-    if isinstance(value, int):
-        return bytes([number << 3]) + _varint(value)
-    return bytes([number << 3 | 2]) + _varint(len(value)) + value
+    return number(place, value) if isinstance(value, int) else message(place, value)
 
 
 @pytest.mark.parametrize(("status", "bonded"), [(1, False), (2, False), (3, True)])
@@ -87,15 +86,3 @@ def test_any_other_answer_is_a_reason_to_try_again(body: bytes) -> None:
         pytest.raises(TemporaryError),
     ):
         Node(client).balance("cosmos1x", "stake")
-
-
-@given(data=st.binary(max_size=60))
-def test_no_bytes_break_the_reader_of_messages(data: bytes) -> None:
-    """Whatever bytes a node sends, reading them ends."""
-    assert isinstance(_fields(data), dict)
-
-
-@given(text=st.text(max_size=300))
-def test_strings_round_trip(text: str) -> None:
-    """A string field that is written is read back."""
-    assert _fields(_string(1, text)) == {1: text.encode()}

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from exposer.errors import BadInputError
 from exposer.settings import Settings, environment_name, parser, read_settings, table, unknown_names
+from init_scripts.create_validator import CreateValidatorSettings
 from init_scripts.init_config import ConfigSettings
 from init_scripts.init_genesis import GenesisSettings
 from init_scripts.init_validator import ValidatorSettings
@@ -164,6 +165,22 @@ def test_inputs_follow_content_not_paths(tmp_path: Path) -> None:
     assert first != inputs(ValidatorSettings, keys, pod_index=1)
 
 
+def test_a_setting_at_its_default_is_no_input(tmp_path: Path) -> None:
+    """A volume that knows nothing of a setting agrees with its default and with nothing else; saying it is the same."""
+    keys = write_keys(tmp_path / "keys.json", validators=3)
+    silent = inputs(ConfigSettings, keys)
+
+    assert "METRICS" not in silent
+    assert inputs(ConfigSettings, keys, metrics=False, chain_bin="other") == silent
+    assert inputs(ConfigSettings, keys, metrics=True).keys() - silent.keys() == {"METRICS"}
+    assert "IDENTITIES" not in inputs(
+        ValidatorSettings, keys, identities="random", chain_driver="cosmos", chain_bin="simd"
+    )
+    assert "IDENTITIES" in inputs(
+        ValidatorSettings, keys, identities="derived", chain_driver="cosmos", chain_bin="simd"
+    )
+
+
 @pytest.mark.parametrize("driver", [{"chain_driver": "cometbft"}, {"chain_driver": "cosmos", "chain_bin": "simd"}])
 def test_keys_that_a_step_does_not_use_may_be_added(tmp_path: Path, driver: dict[str, object]) -> None:
     """A keys file that grows, to scale a network, is no other input for the pods that are there; a changed key is."""
@@ -205,4 +222,19 @@ def test_every_setting_of_the_configuration_is_an_input() -> None:
         *("ca_file", "cert_file", "key_file", "token_file"),
     }
     other = {"download_timeout", "keys_config", "hd_path", "coin_type", "pod_index", "hostname", "moniker"}
-    assert set(ConfigSettings.model_fields) - running - other <= set(ConfigSettings.INPUTS)
+    by_content = {"config_overrides"}  # as `overrides`: what is in them for this pod
+    assert set(ConfigSettings.model_fields) - running - other - by_content <= set(ConfigSettings.INPUTS)
+    assert "overrides" in ConfigSettings.INPUTS
+
+
+@pytest.mark.parametrize(
+    ("prices", "right"), [("1aevmos", True), ("0.025uatom,1stake", True), ("1", False), ("a", False)]
+)
+def test_a_gas_price_is_an_amount_of_a_denomination(prices: str, right: bool) -> None:
+    """The SDK's DecCoins; anything else is refused before a binary is asked to send it."""
+    values = {"chain_driver": "cometbft", "chain_id": "c", "chain_dir": "/home", "gas_prices": prices}
+    if right:
+        assert CreateValidatorSettings.model_validate(values).gas_prices == prices
+    else:
+        with pytest.raises(ValueError, match=r"write a price per unit of gas, like 0\.025uatom"):
+            CreateValidatorSettings.model_validate(values)

@@ -31,7 +31,7 @@ def test_the_tables_are_those_of_the_classes() -> None:
     if os.environ.get("UPDATE_DOCS"):
         STEPS.write_text(written, encoding="utf-8")
 
-    assert len(MARK.findall(text)) == 5
+    assert len(MARK.findall(text)) == 6
     assert STEPS.read_text(encoding="utf-8") == written
 
 
@@ -43,4 +43,5 @@ def test_the_readme_tells_every_exit_code(code: ExitCode) -> None:
     )
 
     assert row
+    assert code.meaning in row[0]
     assert row[1] == ("" if code is ExitCode.DONE else "yes" if code.retryable else "no")

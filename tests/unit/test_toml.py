@@ -1,53 +1,118 @@
-"""TOML edits: what is asked for changes, and nothing else."""
+"""TOML edits: what is asked for changes, and nothing else, in the files that real binaries write."""
 
+import subprocess
 import tomllib
+from collections.abc import Iterator, Mapping
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from conftest import real_binary
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exposer.errors import BadInputError
 from init_scripts.toml import edit
 
-TEMPLATE = resources.files("init_scripts").joinpath("cometbft.toml").read_text(encoding="utf-8")
+OURS = resources.files("init_scripts").joinpath("cometbft.toml").read_text(encoding="utf-8")
+BINARIES = ["cometbft", "simd", "simd-0.46", "simd-0.47", "wasmd", "evmosd"]
+VALUES = st.recursive(
+    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
 
 
-def flat(document: dict[str, Any], at: str = "") -> dict[str, Any]:
-    """Dotted path -> value."""
-    result: dict[str, Any] = {}
+def flat(document: Mapping[str, Any], at: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Path -> value."""
+    result: dict[tuple[str, ...], Any] = {}
     for key, value in document.items():
-        path = f"{at}.{key}" if at else key
-        result.update(flat(value, path) if isinstance(value, dict) else {path: value})
+        result.update(flat(value, (*at, key)) if isinstance(value, dict) else {(*at, key): value})
     return result
 
 
-KNOWN = flat(tomllib.loads(TEMPLATE))
+def nested(edits: Mapping[tuple[str, ...], Any]) -> dict[str, Any]:
+    """The edits of some paths, nested like the file."""
+    result: dict[str, Any] = {}
+    for path, value in edits.items():
+        table = result
+        for key in path[:-1]:
+            table = table.setdefault(key, {})
+        table[path[-1]] = value
+    return result
 
 
-def nested(path: str, value: object) -> dict[str, Any]:
-    """A nested edit of one dotted path."""
-    for key in reversed(path.split(".")):
-        value = {key: value}
-    assert isinstance(value, dict)
-    return value
+def texts(binary: str, home: Path) -> list[str]:
+    """Every TOML file that ``binary init`` writes."""
+    if binary == "ours":
+        return [OURS]
+    arguments = [] if binary == "cometbft" else ["moniker", "--chain-id", "evmos_9000-1"]
+    subprocess.run([real_binary(binary), "init", *arguments, "--home", home], check=True, capture_output=True)
+    return [path.read_text(encoding="utf-8") for path in sorted((home / "config").glob("*.toml"))]
 
 
-@given(
-    path=st.sampled_from(sorted(KNOWN)),
-    value=st.booleans() | st.integers(0, 10**6) | st.text("ab:/.0'\\é ", max_size=9),
-)
-def test_the_changed_keys_are_those_asked_for(path: str, value: object) -> None:
-    """Setting any one key of a node's file changes that key alone, and setting it again changes nothing."""
-    once = edit(TEMPLATE, nested(path, value))
+@pytest.fixture(scope="session", params=["ours", *BINARIES])
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The TOML files of one binary."""
+    return texts(request.param, tmp_path_factory.mktemp(request.param))
 
-    assert flat(tomllib.loads(once)) == {**KNOWN, path: value}
-    assert edit(once, nested(path, value)) == once
+
+def assignments(before: str, after: str) -> Iterator[tuple[str, str]]:
+    """The lines that differ, one assignment (which may have several lines) after the other: as it was, as it is."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    while old and new:
+        if old[0] == new[0]:
+            del old[0], new[0]
+        else:
+            yield _assignment(old), _assignment(new)
+    assert old == new == []
+
+
+def _assignment(lines: list[str]) -> str:
+    """The first assignment, taken off ``lines``."""
+    for end in range(1, len(lines) + 1):
+        text = "".join(lines[:end])
+        try:
+            tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            continue
+        assert not text.startswith(("#", "[", "\n"))
+        del lines[:end]
+        return text
+    pytest.fail(f"no assignment at {lines[:3]}")
+
+
+@settings(deadline=None, max_examples=25)
+@given(data=st.data())
+def test_the_changed_keys_are_those_asked_for(written: list[str], data: st.DataObject) -> None:
+    """In a file that a real binary wrote, any keys are set to any values: these differ, and no other line does.
+
+    Asked for again, nothing changes.
+    """
+    for before in written:
+        known = flat(tomllib.loads(before))
+        edits = data.draw(st.dictionaries(st.sampled_from(sorted(known)), VALUES, max_size=4))
+        after = edit(before, nested(edits))
+        changed = {path[-1] for path, value in edits.items() if repr(known[path]) != repr(value)}
+
+        assert repr(flat(tomllib.loads(after))) == repr(known | edits)
+        differing = list(assignments(before, after))
+        assert [tomllib.loads(old).keys() for old, _ in differing] == [
+            tomllib.loads(new).keys() for _, new in differing
+        ]
+        assert {name for old, _ in differing for name in tomllib.loads(old)} == changed
+        assert edit(after, nested(edits)) == after
+
+
+def test_what_a_file_says_already_is_left_as_it_is_written(written: list[str]) -> None:
+    """Every key set to the value that it has, and even the blanks inside of its lists stay."""
+    for before in written:
+        assert edit(before, tomllib.loads(before)) == before
 
 
 def test_comments_and_order_stay() -> None:
-    """Lines that were not asked for are the same to the letter."""
+    """Lines that were not asked for are the same to the letter, and so is a comment behind a value."""
     text = '# head\na = 1 # one\n\n[t]\n# inner\nb = "x"   # two\n'
 
     assert edit(text, {"t": {"b": "y"}}) == '# head\na = 1 # one\n\n[t]\n# inner\nb = "y"   # two\n'
@@ -58,20 +123,39 @@ def test_existing_only_leaves_unknown_keys_out() -> None:
     assert edit("a = 1\n", {"b": 2, "t": {"c": 3}}, existing_only=True) == "a = 1\n"
 
 
-def test_an_override_may_add_keys_and_tables() -> None:
-    """A user's override wins even where the file has no such key."""
-    assert tomllib.loads(edit("a = 1\n", {"b": 2, "t": {"u": {"c": 3}}})) == {"a": 1, "b": 2, "t": {"u": {"c": 3}}}
+def test_a_key_is_added_where_it_is_meant() -> None:
+    """A name with + is added, a table with all that is below it; where it is there already, + means nothing."""
+    text = "a = 1\n\n[t]\nx = 1\n"
+    once = edit(text, {"+b": 2, "+a": 4, "t": {"+y": 2}, "+u": {"v": {"c": 3}}})
+
+    assert tomllib.loads(once) == {"a": 4, "b": 2, "t": {"x": 1, "y": 2}, "u": {"v": {"c": 3}}}
+    assert edit(once, {"+b": 2, "+u": {"v": {"c": 3}}}) == once
 
 
-@pytest.mark.parametrize(
-    ("text", "edits", "what"),
-    [
-        ("a = \n", {}, "app.toml: not TOML at line 1"),
-        ("a = 1\n", {"a": {"b": 2}}, "a.b: a is a value here"),
-        ("[a]\nb = 1\n", {"a": 2}, "a is a table here"),
-    ],
-)
+WRONG = {
+    "no TOML": ("a = \n", {}, "app.toml: not TOML at line 1"),
+    "a table for a value": ("a = 1\n", {"a": {"b": 2}}, "app.toml: a.b: what stands above it is a value in this file"),
+    "a value for a table": ("[a]\nb = 1\n", {"a": 2}, "app.toml: a: is a table in this file, not a value"),
+    "a typing error": ("[p2p]\nladdr = 1\n", {"p2p": {"ladr": 2}}, "has no such key; did you mean p2p.laddr\\?"),
+    "another table's key": ("[p2p]\nladdr = 1\n", {"laddr": 2}, "laddr: .* did you mean p2p.laddr\\?"),
+    "a table's typing error": (
+        "[api]\non = 1\n",
+        {"apis": {"on": 2}},
+        "did you mean api.on\\? write apis.\\+on to add",
+    ),
+    "nothing near": (
+        "a = 1\n",
+        {"zzz": 2},
+        "zzz: this node's file has no such key; write \\+zzz to add it all the same",
+    ),
+    "no value": ("a = 1\n", {"a": None}, "app.toml: a: TOML has no null; give it a value, or leave it out"),
+    "no value inside": ("a = 1\n", {"a": [1, None]}, "a: TOML has no null"),
+    "a list of mappings": ("a = 1\n", {"a": [{"b": 1}]}, "a: is a list of mappings"),
+}
+
+
+@pytest.mark.parametrize(("text", "edits", "what"), WRONG.values(), ids=WRONG)
 def test_what_cannot_be_edited_is_named(text: str, edits: dict[str, Any], what: str) -> None:
-    """A broken file and an edit of the wrong kind say where."""
+    """A broken file and an edit that it cannot take say file, key and cure."""
     with pytest.raises(BadInputError, match=what):
         edit(text, edits, field="app.toml")

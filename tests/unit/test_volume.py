@@ -1,6 +1,7 @@
 """The transaction on the volume: what completes a step, what a rerun does, what is refused."""
 
 import fcntl
+import hashlib
 import json
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from exposer.errors import ConflictError, MismatchError, TemporaryError
-from exposer.records import digest_input, read_record, read_records
+from exposer.records import Artifact, Record, digest_input, read_record, read_records
 from exposer.volume import open_volume
 
 INPUTS = {"CHAIN_ID": digest_input("one")}
@@ -320,3 +321,21 @@ def test_records_are_json_that_a_person_can_read(tmp_path: Path) -> None:
     document = json.loads((tmp_path / ".exposer/steps/s.json").read_text())
 
     assert list(document) == ["step", "sequence", "tool_version", "inputs", "artifacts", "facts"]
+
+
+def test_what_is_discarded_and_what_is_kept(tmp_path: Path) -> None:
+    """A step that failed for a while gives back what it staged; a commit that is certain keeps all it needs."""
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("step", {})
+        assert transaction
+        (transaction.stage / "file").write_bytes(b"staged")
+        volume.discard("step")
+        assert not transaction.stage.exists()
+
+        again = volume.begin("step", {})
+        assert again
+        (again.stage / "file").write_bytes(b"staged")
+        artifact = Artifact("file", 6, hashlib.sha256(b"staged").hexdigest())
+        volume.prepare(Record("step", 1, "0", {}, (artifact,)))
+        volume.discard("step")
+        assert (again.stage / "file").exists()

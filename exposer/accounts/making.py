@@ -1,0 +1,82 @@
+"""Keys files that are made here: fresh mnemonics from the system's random numbers, and nothing else ever.
+
+A mnemonic that somebody else knows is never a default: whoever wants one puts it into a keys file of their own.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from exposer.accounts.keyfile import Keys, load_keys
+from exposer.accounts.mnemonic import Mnemonic
+from exposer.accounts.secret import Secret
+from exposer.durable import sync_directory, write_durably
+from exposer.errors import BadInputError, ConflictError
+
+_PRIVATE = 0o600
+_LABELS = {"validators": "validator", "keys": "test", "relayers": "relayer", "relayers_cli": "relayer-cli"}
+
+
+def new_keys(path: Path, counts: Mapping[str, int], *, words: int = 24) -> None:
+    """A keys file at ``path`` with as many fresh entries of each role; only its owner can read it.
+
+    It appears whole or not at all, and never in place of another.
+
+    Raises:
+        ConflictError: there is something at ``path``.
+        BadInputError: there is no directory to put it into.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as private:
+            made = Path(private) / path.name
+            write_durably(made, _filled({}, counts, words).reveal(), mode=_PRIVATE)
+            os.link(made, path)  # unlike a rename, it fails where there is a file
+    except FileNotFoundError as error:
+        raise BadInputError(f"{path}: there is no directory {path.parent}; make it, or name another file") from error
+    except FileExistsError:
+        raise ConflictError(f"{path} exists, and keys are never overwritten; name another file") from None
+    sync_directory(path.parent)
+
+
+def grow_keys(path: Path, counts: Mapping[str, int]) -> None:
+    """Leave a keys file at ``path`` with at least as many entries of each role; those that are there stay.
+
+    Further ones are only ever appended, so that those of a chain never change.
+
+    Raises:
+        BadInputError: the file that is there is damaged; the text quotes nothing of it.
+    """
+    try:
+        keys = load_keys(path, "") if path.exists() else Keys({})
+    except BadInputError as error:
+        raise BadInputError(
+            f"{path} is damaged; put a copy of it back, or delete it and start over with exposer up --force ({error})"
+        ) from None
+    if any(len(keys.role(role)) < count for role, count in counts.items()):
+        before = json.loads(path.read_bytes()) if path.exists() else {}
+        write_durably(path, _filled(before, counts, 24).reveal(), mode=_PRIVATE)
+
+
+def check_keys(path: Path, *, validators: int, faucet: bool = False) -> None:
+    """Whether a keys file serves a genesis pod, ``validators`` validator pods, and perhaps a faucet.
+
+    Raises:
+        BadInputError: it does not; the text quotes nothing of the file.
+    """
+    keys = load_keys(path, "")
+    if not keys.role("genesis"):
+        raise BadInputError(f"{path} has no genesis key; add one entry to the role genesis")
+    if validators:
+        keys.at("validators", validators - 1)
+    if faucet and not keys.role("faucet"):
+        raise BadInputError(f"{path} has no key for the faucet; add one entry to the role faucet")
+
+
+def _filled(document: dict[str, list[dict[str, str]]], counts: Mapping[str, int], words: int) -> Secret:
+    for role, count in counts.items():
+        entries = document.setdefault(role, [])
+        names = (f"{_LABELS.get(role, role)}{number}" for number in range(len(entries), count))
+        entries.extend({"name": name, "mnemonic": Mnemonic.fresh(words).reveal()} for name in names)
+    return Secret(json.dumps(document, indent=2).encode() + b"\n")

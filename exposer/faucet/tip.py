@@ -1,0 +1,62 @@
+"""The tip of the chain: that the node is there, that the chain is the journal's, and the faucet's account on it."""
+
+import logging
+
+from exposer.accounts.purse import Purse
+from exposer.errors import TemporaryError
+from exposer.faucet.chain import Account, Chain
+from exposer.faucet.journal import Journal
+from exposer.faucet.ledger import Anchored
+
+log = logging.getLogger(__name__)
+
+
+class Tip:
+    """What is known of the chain: ``funds`` of the faucet by denomination, and the ``earliest`` block that is left."""
+
+    def __init__(self, purse: Purse, chain: Chain, journal: Journal) -> None:
+        self.funds: dict[str, int] = {}
+        self.earliest = 0
+        self._seen = 0  # the highest block so far
+        self._purse = purse
+        self._chain = chain
+        self._journal = journal
+
+    async def meet(self, *, again: bool) -> None:
+        """Make sure that the node is at the tip of the chain that the journal is about; ``again`` after an obstacle.
+
+        Raises:
+            TemporaryError: it is not.
+        """
+        status = await self._chain.status()
+        if status.chain_id != self._purse.chain_id:
+            raise TemporaryError(f"the node at NODE_URL is of {status.chain_id!r}, not of {self._purse.chain_id!r}")
+        if status.height < 1 or status.catching_up:
+            raise TemporaryError(f"the node is at height {status.height}, not at the chain's tip yet")
+        if again or status.height < self._seen:
+            await self._anchor(status.earliest)
+        self._seen, self.earliest = status.height, status.earliest
+
+    async def _anchor(self, earliest: int) -> None:
+        """Notice a chain that began anew under its old name: its oldest blocks are others."""
+        known = self._journal.ledger.anchor
+        if known and known.height >= earliest:
+            if (await self._chain.block(known.height)).hash == known.hash:
+                return
+            log.warning("%s has begun anew: nothing has been paid on it yet", self._purse.chain_id)
+        elif known:
+            return  # that block was pruned, so the chain has gone on
+        await self._journal.enter(Anchored(earliest, (await self._chain.block(earliest)).hash))
+
+    async def look(self) -> Account:
+        """The account as it is now; `funds` is what it has.
+
+        Raises:
+            TemporaryError: the chain knows no such account.
+        """
+        address = self._purse.address
+        account = await self._chain.account(address)
+        if account is None:
+            raise TemporaryError(f"the chain knows no account {address}; fund it in the genesis")
+        self.funds = {denom: await self._chain.balance(address, denom) for denom in self._purse.amounts}
+        return account

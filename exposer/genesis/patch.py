@@ -1,0 +1,83 @@
+"""A patch of a genesis: objects are merged key by key, keys may be dotted paths, and a path must exist."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
+
+from exposer.errors import BadInputError
+from exposer.genesis import edit
+from exposer.genesis.scan import Span
+from exposer.genesis.source import Change, Source
+
+_FIELD = "GENESIS_PATCH"
+Path = tuple[str, ...]
+Wish = tuple[str, Any]
+"""A key or a dotted path, and what to merge there."""
+
+
+class _Place(NamedTuple):
+    path: Path
+    span: Span
+
+
+def patch(source: Source, wishes: Iterable[Wish]) -> list[Change]:
+    """The changes that ``wishes`` make in a genesis; of two for the same place the later one wins.
+
+    An object is merged into an object that has members; anything else replaces what is there. A key that exists as it
+    is written is that key; else its dots part names, and numbers of array elements. All else stays, to the byte.
+
+    Raises:
+        BadInputError: a path that the genesis has not, where a typing error would pass silently, with the nearest name.
+    """
+    merge = _Merge(source)
+    for key, value in wishes:
+        merge.resolve(_Place((), source.root), key, value)
+    return [edit.replace(source, span, value, len(path)) for path, (span, value) in merge.found.items()]
+
+
+class _Merge:
+    """Finds the places of wishes, and which wish each place gets."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.found: dict[Path, tuple[Span, Any]] = {}
+
+    def resolve(self, at: _Place, key: str, value: Any) -> None:
+        """Note what becomes of the value that ``key`` names in the container ``at``."""
+        place, rest = self._child(at, key)
+        if rest:
+            self.resolve(place, rest, value)
+        elif isinstance(value, Mapping) and self._source.members(place.span):
+            for name, inner in value.items():
+                self.resolve(place, name, inner)
+        else:
+            self._settle(place, value)
+
+    def _settle(self, place: _Place, value: Any) -> None:
+        for other in list(self.found):
+            if other[: len(place.path)] == place.path:
+                del self.found[other]  # a former wish for the same place, or for something inside
+            elif place.path[: len(other)] == other:
+                outer, inner = ".".join(other), ".".join(place.path)
+                raise BadInputError(f"{_FIELD}: {outer} is replaced, and {inner} in it as well")
+        self.found[place.path] = (place.span, value)
+
+    def _child(self, at: _Place, key: str) -> tuple[_Place, str]:
+        """The value that a key, or the longest beginning of a dotted path, names; and what is left of the path."""
+        names = key.split(".")
+        if self._source.kind(at.span) == "[" and names[0].isdecimal():
+            element = next(islice(self._source.elements(at.span), int(names[0]), None), None)
+            if element:
+                return _Place((*at.path, names[0]), element), ".".join(names[1:])
+        members = self._source.members(at.span)
+        for count in range(len(names), 0, -1):
+            if (name := ".".join(names[:count])) in members:
+                return _Place((*at.path, name), members[name]), ".".join(names[count:])
+        raise BadInputError(f"{_FIELD}: this genesis has no {'.'.join((*at.path, key))}; {_hint(names[0], members)}")
+
+
+def _hint(name: str, members: Mapping[str, Span]) -> str:
+    if near := difflib.get_close_matches(name, members, n=1):
+        return f"did you mean {near[0]!r}?"
+    return f"there is: {', '.join(sorted(members)[:12]) or 'nothing'}"

@@ -1,0 +1,101 @@
+"""``git`` and ``go`` as a step uses them: within a time limit, ended with the step, failing in their own last words."""
+
+import ctypes
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from exposer.errors import BadInputError, ExposerError, TemporaryError
+from init_scripts.backoff import Patience
+
+log = logging.getLogger(__name__)
+_TAIL_LINES = 12
+_NETWORK = re.compile(
+    r"could not resolve|no such host|name resolution|server misbehaving|connection (refused|reset|timed out)"
+    r"|failed to connect|(network|host) (is )?unreachable|no route to host|i/o timeout|timed out|timeout was reached"
+    r"|too slow|handshake (timeout|failure)|unexpected (eof|disconnect)|early eof|: eof$|empty reply|recv failure"
+    r"|hung up unexpectedly|(returned error|rpc failed; http): (429|5\d\d)|: (429|5\d\d) [a-z]",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MACHINE = re.compile(
+    r"no space left on device|disk quota exceeded|input/output error|cannot allocate memory|signal: killed"
+    r"|too many open files",
+    re.IGNORECASE,
+)
+"""What git and go say when the network, the disk or the memory failed them, and not what they were given."""
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+_prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: nothing may be imported between fork and exec
+
+
+class Tool:
+    """A program found on PATH, run in ``environment``; its words go to logs and errors without the ``secrets``."""
+
+    def __init__(
+        self, name: str, patience: Patience, environment: Mapping[str, str], secrets: Collection[str] = ()
+    ) -> None:
+        found = shutil.which(name)
+        if found is None:
+            raise BadInputError(f"no {name} on PATH; run this step in an image that has it (git, Go, and gcc for cgo)")
+        self.name = name
+        self.environment = environment
+        self._path = found
+        self._patience = patience
+        self._secrets = secrets
+
+    def beside(self, name: str) -> "Tool":
+        """Another tool under the same conditions."""
+        return Tool(name, self._patience, self.environment, self._secrets)
+
+    def run(self, *arguments: str, cwd: Path, offline: bool = False, **environment: str) -> str:
+        """Standard output of ``<tool> <arguments>`` in ``cwd``; one that is ``offline`` cannot fail by the network.
+
+        Raises:
+            TemporaryError: the time is up, it was killed, or the network, the disk or the memory failed it.
+            BadInputError: it failed for another cause; the message ends with its last lines.
+        """
+        log.debug("%s %s", self.name, self._masked(" ".join(arguments)))
+        with subprocess.Popen(
+            [self._path, *arguments],
+            cwd=cwd,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            process_group=0,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, and a step has no threads
+        ) as process:
+            try:
+                output, words = process.communicate(timeout=self._patience.left)
+            except subprocess.TimeoutExpired as error:
+                raise TemporaryError(
+                    f"`{self.name} {arguments[0]}` was not done when the time was up after {self._patience.spent:.0f} s"
+                    f" (BUILD_TIMEOUT)"
+                ) from error
+            finally:
+                if process.returncode is None:  # the time is up, or a signal ends the step: nothing may go on
+                    os.killpg(process.pid, signal.SIGKILL)
+        if process.returncode != 0:
+            raise self._failure(arguments[0], process.returncode, words or output, offline=offline)
+        return output
+
+    def _failure(self, command: str, code: int, words: str, *, offline: bool) -> ExposerError:
+        lines = self._masked(words).strip().splitlines() or [f"no output, exit code {code}"]
+        text = f"`{self.name} {command}` failed:\n" + "\n".join(lines[-_TAIL_LINES:])
+        passing = code < 0 or _MACHINE.search(words) or (not offline and _NETWORK.search(words))
+        return TemporaryError(text) if passing else BadInputError(text)
+
+    def _masked(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _die_with_parent() -> None:
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

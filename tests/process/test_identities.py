@@ -1,0 +1,205 @@
+"""Identities and validators of the genesis, by the steps with real binaries: known before, equal each time."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from conftest import real_binary
+from networks import write_keys
+from real_chains import RealChain
+from scripted_server import ScriptedServer, file
+
+from exposer.accounts.keyfile import load_keys
+
+TIME = "2026-01-01T00:00:00Z"
+MEMORY = Path("/dev/shm")
+COIN_TYPES = {"evmosd": "60"}
+PRICES = {"evmosd": {"GAS_PRICES": "1000000000aevmos"}}
+
+
+def run(step: str, environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a step to its end."""
+    command = [sys.executable, "-m", f"init_scripts.{step}", *arguments]
+    given = {"PATH": os.environ["PATH"], **environment}
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=120, check=False)
+
+
+def pod(chain: RealChain, directory: Path, name: str, **more: str) -> dict[str, str]:
+    """The environment of a pod with its volume below ``directory``, of a network of three validators."""
+    keys = directory.parent / "keys.json"
+    if not keys.exists():
+        write_keys(keys, validators=3, accounts=2)
+    return {
+        "CHAIN_BIN": real_binary(chain.binary),
+        "CHAIN_ID": chain.id,
+        "CHAIN_DIR": str(directory),
+        "KEYS_CONFIG": str(keys),
+        "NUM_VALIDATORS": "3",
+        "DENOM": chain.denom,
+        "COINS": f"100000000000000000000000{chain.denom}",
+        "COIN_TYPE": COIN_TYPES.get(chain.binary, "118"),
+        "HOSTNAME": name,
+        "GENESIS_TIME": TIME,
+        "IDENTITIES": "derived",
+        **PRICES.get(chain.binary, {}),
+        **more,
+    }
+
+
+def genesis_pod(chain: RealChain, directory: Path) -> dict[str, str]:
+    """The environment of the genesis pod of a network whose validators are all in the genesis."""
+    return pod(chain, directory, "x-genesis-0", VALIDATOR_SET="genesis")
+
+
+def test_equal_keys_make_equal_bytes(chain: RealChain, tmp_path: Path) -> None:
+    """Two runs leave the same genesis with all validators, the same identities and the same record of inputs."""
+    before = sorted(MEMORY.iterdir())
+    for name in "ab":
+        done = run("init_genesis", genesis_pod(chain, tmp_path / name))
+        assert done.returncode == 0, done.stderr
+    one, two = (tmp_path / "a", tmp_path / "b")
+
+    for name in ("config/genesis.json", "config/node_key.json", "config/priv_validator_key.json"):
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+    gentxs = json.loads((one / "config/genesis.json").read_bytes())["app_state"]["genutil"]["gen_txs"]
+    assert len(gentxs) == 3
+    node_ids = [gentx["body"]["memo"].partition("@")[0] for gentx in gentxs]
+    assert node_ids == sorted(node_ids)
+    assert [path.stem for path in (one / "keyring-test").glob("*.info")] == ["genesis"]
+    assert sorted(MEMORY.iterdir()) == before
+
+
+def test_the_gentxs_name_the_pods_that_will_come(chain: RealChain, tmp_path: Path) -> None:
+    """Each validator pod, initialised later and elsewhere, has the node id and consensus key that its gentx names."""
+    environment = genesis_pod(chain, tmp_path / "leader")
+    done = run("init_genesis", environment)
+    assert done.returncode == 0, done.stderr
+    genesis = (tmp_path / "leader/config/genesis.json").read_bytes()
+    named = {}
+    for gentx in json.loads(genesis)["app_state"]["genutil"]["gen_txs"]:
+        message, memo = gentx["body"]["messages"][0], gentx["body"]["memo"]
+        named[message["description"]["moniker"]] = (memo, message["pubkey"]["key"])
+
+    for ordinal in range(2):
+        name, home = f"x-validator-{ordinal}", tmp_path / f"pod-{ordinal}"
+        with ScriptedServer(file(genesis)) as server:
+            joined = run("init_validator", pod(chain, home, name, GENESIS_HOST=server.url))
+        assert joined.returncode == 0, joined.stderr
+        binary = [real_binary(chain.binary), "tendermint"]
+        told = subprocess.run([*binary, "show-node-id", "--home", home], capture_output=True, text=True, check=True)
+        public = json.loads((home / "config/priv_validator_key.json").read_bytes())["pub_key"]["value"]
+        assert named[name] == (f"{told.stdout.strip()}@{name}:26656", public)
+        assert load_keys(tmp_path / "keys.json").at("validators", ordinal).node_id == told.stdout.strip()
+    assert len(named) == 3
+
+
+@pytest.mark.simd
+def test_no_secret_of_another_validator_stays(simd: str, tmp_path: Path) -> None:
+    """A traced run hands each sentence over by standard input, and only the pod's own key is left on its volume."""
+    environment = genesis_pod(RealChain("simd", "", "", "s-1", "stake"), tmp_path / "home")
+    assert Path(environment["CHAIN_BIN"]) == Path(simd)
+    trace = tmp_path / "trace"
+    command = ["strace", "-f", "-qq", "-s", "4096", "-e", "trace=execve", "-o", str(trace)]
+    given = {"PATH": os.environ["PATH"], **environment}
+    traced = [*command, sys.executable, "-m", "init_scripts.init_genesis", "--log-level", "debug"]
+    done = subprocess.run(traced, env=given, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    started = trace.read_text()
+    files = b"".join(path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file())
+
+    assert started.count('"keys", "add"') == 3
+    assert started.count(f'"--keyring-dir", "{MEMORY}/gentx-') == 4
+    assert [path.stem for path in (tmp_path / "home/keyring-test").glob("*.info")] == ["genesis"]
+    for role, entries in json.loads((tmp_path / "keys.json").read_bytes()).items():
+        for entry in entries:
+            words = " ".join(entry["mnemonic"].split()[:3])
+            assert words not in started
+            assert words not in done.stderr
+            assert words.encode() not in files, role
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "what"),
+    [
+        ({"VALIDATOR_SET": "genesis", "IDENTITIES": "random"}, 3, ["VALIDATOR_SET=genesis", "IDENTITIES=derived"]),
+        ({"VALIDATOR_SET": "genesis", "IDENTITIES": ""}, 3, ["VALIDATOR_SET=genesis", "IDENTITIES=derived"]),
+        ({"CHAIN_DRIVER": "cometbft", "IDENTITIES": "random"}, 3, ["IDENTITIES", "CHAIN_DRIVER=cometbft"]),
+        ({"IDENTITIES": "mine"}, 3, ["IDENTITIES (--identities)"]),
+        ({"HD_PATH": "44'/118'"}, 3, ["HD_PATH (--hd-path)", "m/44'/118'/0'/0/0"]),
+        ({"HD_PATH": "m/44'/2147483648"}, 3, ["HD_PATH (--hd-path)", "below 2147483648"]),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(tmp_path: Path, more: dict[str, str], code: int, what: list[str]) -> None:
+    """The message names each setting and the cure; nothing is written."""
+    keys = write_keys(tmp_path / "keys.json", validators=2)
+    base = {"CHAIN_ID": "x-1", "CHAIN_BIN": "none", "CHAIN_DIR": str(tmp_path / "home"), "KEYS_CONFIG": str(keys)}
+    done = run("init_genesis", {**base, **more})
+
+    assert done.returncode == code
+    assert [name for name in what if name not in done.stderr] == []
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("more", [{"CHAIN_DRIVER": "cometbft"}, {"FAUCET_ENABLED": "true", "CHAIN_BIN": "none"}])
+def test_two_validators_never_have_one_consensus_key(tmp_path: Path, more: dict[str, str]) -> None:
+    """A keys file whose roles share a mnemonic is refused, naming both entries, before anybody can sign twice."""
+    keys = write_keys(tmp_path / "keys.json", validators=3)
+    document = json.loads(keys.read_bytes())
+    document["validators"][1]["mnemonic"] = document["genesis"][0]["mnemonic"]
+    keys.write_text(json.dumps(document))
+    base = {"CHAIN_ID": "x-1", "CHAIN_DIR": str(tmp_path / "home"), "KEYS_CONFIG": str(keys), "NUM_VALIDATORS": "3"}
+    done = run("init_genesis", {**base, "IDENTITIES": "derived", **more})
+
+    assert done.returncode == 3
+    assert "'genesis' and 'validator-1' have the same mnemonic" in done.stderr
+
+
+def test_with_validators_in_the_genesis_there_is_nothing_to_create(tmp_path: Path) -> None:
+    """``create-validator`` ends with 0 and says why, without a node to ask."""
+    base = {"CHAIN_ID": "x-1", "CHAIN_BIN": "none", "CHAIN_DIR": str(tmp_path), "VALIDATOR_SET": "genesis"}
+    done = run("create_validator", base)
+
+    assert done.returncode == 0
+    assert "the genesis names every validator" in done.stderr
+
+
+def test_other_identities_are_other_inputs(tmp_path: Path) -> None:
+    """Where identities come from is an input: said or by default it is the same, another one exits 5 and is named."""
+    keys = write_keys(tmp_path / "keys.json", validators=2)
+    base = {
+        "CHAIN_ID": "x-1",
+        "CHAIN_DIR": str(tmp_path / "home"),
+        "KEYS_CONFIG": str(keys),
+        "CHAIN_DRIVER": "cometbft",
+    }
+    assert run("init_genesis", base).returncode == 0
+    assert "already complete" in run("init_genesis", {**base, "IDENTITIES": "derived"}).stderr
+
+    other = run("init_genesis", {**base, "VALIDATOR_SET": "genesis"})
+    assert other.returncode == 5
+    assert "VALIDATOR_SET" in other.stderr
+
+
+def test_a_lost_volume_comes_back_with_a_signing_state_that_is_kept(tmp_path: Path) -> None:
+    """The way of docs/keys.md: a state ahead of the chain exits 5, and with --force stays beside the derived keys."""
+    keys, home = write_keys(tmp_path / "keys.json", validators=2), tmp_path / "home"
+    state = b'{"height": "1000000", "round": 0, "step": 3}'
+    (home / "data").mkdir(parents=True)
+    (home / "data/priv_validator_state.json").write_bytes(state)
+    base = {"CHAIN_DRIVER": "cometbft", "CHAIN_ID": "x-1", "KEYS_CONFIG": str(keys), "NUM_VALIDATORS": "2"}
+    assert run("init_genesis", {**base, "CHAIN_DIR": str(tmp_path / "leader")}).returncode == 0
+    genesis = (tmp_path / "leader/config/genesis.json").read_bytes()
+    with ScriptedServer(file(genesis)) as server:
+        joining = {**base, "CHAIN_DIR": str(home), "HOSTNAME": "x-validator-0", "GENESIS_HOST": server.url}
+        refused = run("init_validator", joining)
+        forced = run("init_validator", joining, "--force")
+
+    assert (refused.returncode, forced.returncode) == (5, 0)
+    assert (home / "data/priv_validator_state.json").read_bytes() == state
+    validators = json.loads(genesis)["validators"]
+    own = json.loads((home / "config/priv_validator_key.json").read_bytes())
+    assert own["address"] == validators[1]["address"]

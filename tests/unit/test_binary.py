@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+from networks import fresh_mnemonic
+
+from exposer.accounts.mnemonic import Mnemonic
+from exposer.errors import ExitCode, TemporaryError
+from init_scripts.binary import BinaryFailedError, ChainBinary
+
+
+def binary(directory: Path, script: str) -> ChainBinary:
+    """A chain binary that does what ``script`` says."""
+    path = directory / "chaind"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return ChainBinary(str(path), directory)
+
+
+def test_a_panic_keeps_its_cause(tmp_path: Path) -> None:
+    """Of a Go program that panics the cause is told, and not the stack below it."""
+    stack = "".join(f"main.f{number}(...)\\n\\tmain.go:{number}\\n" for number in range(40))
+    with pytest.raises(BinaryFailedError) as caught:
+        binary(tmp_path, f'printf "panic: the cause\\n\\ngoroutine 1 [running]:\\n{stack}" >&2; exit 2').run("init")
+
+    assert str(caught.value).endswith("panic: the cause\n") or str(caught.value).endswith("panic: the cause")
+    assert caught.value.exit_code == ExitCode.FAULT
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_full_disk_is_temporary(stream: str, tmp_path: Path) -> None:
+    """A binary that finds the disk full fails in a way that time can mend, wherever it says so."""
+    with pytest.raises(TemporaryError, match="no space left"):
+        binary(tmp_path, f"echo 'write x: no space left on device' >&{stream}; exit 1").run("init")
+
+
+@pytest.mark.parametrize("how", ["cat", "tr ' ' '\\n'", "cut -d ' ' -f 5-12", "tr ' ' '-'"])
+def test_a_binary_that_repeats_its_secret(how: str, tmp_path: Path) -> None:
+    """What a binary says of the mnemonic that it was given is masked, in parts and however it is written."""
+    words = fresh_mnemonic()
+    with pytest.raises(BinaryFailedError) as caught:
+        binary(tmp_path, f"{{ echo wrong: ; {how}; }} >&2; exit 1").run("keys", "add", secret=Mnemonic(words))
+
+    told = str(caught.value).partition("failed:")[2]
+    assert "***" in told
+    assert not any(f" {word} " in f" {told.strip()} " for word in words.split()[4:12])
