@@ -18,6 +18,7 @@ from exposer.protobuf import child, count, fields, string
 _CLIP = 500  # characters of a node's own words that a log gets
 _BONDED = 3
 _STATUS_FIELD, _JAILED_FIELD = 4, 3
+_CONSENSUS_KEY = (2, 2, 1)  # the key in the value of the Any
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class ValidatorState:
 
     bonded: bool
     jailed: bool
+    consensus_key: bytes
+    """The public key that its blocks are signed with, without its type."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,11 @@ class Node:
         validator = fields(answer or b"").get(1)
         if not isinstance(validator, bytes):
             return None
-        return ValidatorState(count(validator, _STATUS_FIELD) == _BONDED, bool(count(validator, _JAILED_FIELD)))
+        return ValidatorState(
+            bonded=count(validator, _STATUS_FIELD) == _BONDED,
+            jailed=bool(count(validator, _JAILED_FIELD)),
+            consensus_key=child(validator, *_CONSENSUS_KEY),
+        )
 
     @_sensible
     def transaction(self, tx_hash: str) -> TxResult | None:

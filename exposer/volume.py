@@ -22,7 +22,7 @@ import itertools
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -52,12 +52,15 @@ class Volume:
         self.state = root / STATE_DIR
         self._steps = self.state / "steps"
 
-    def begin(self, step: str, inputs: Mapping[str, str], *, force: bool = False) -> "Transaction | None":
+    def begin(
+        self, step: str, inputs: Mapping[str, str], *, at_default: Collection[str] = (), force: bool = False
+    ) -> "Transaction | None":
         """A transaction for ``step``, or None when it is complete with these very inputs.
 
         Args:
             step: the step's name, also the name of its record.
             inputs: name -> SHA-256 in hex of everything that the outcome depends on.
+            at_default: those of them that a record of an earlier version, which did not know them, may lack.
             force: take back the step and all later ones first, whatever their inputs were.
 
         Raises:
@@ -70,23 +73,52 @@ class Volume:
         record = read_record(self.root, step)
         if record and force:
             self._take_back(record.sequence)
-            record = None
-        self._verify()
-        if record is None:
-            return Transaction(self, step, dict(inputs), self._fresh_stage(step))
-        if differing := sorted(_differing(record.inputs, inputs)):
-            raise ConflictError(
-                f"{step} is complete on this volume with other inputs; different now: {', '.join(differing)}. "
-                f"Give it the former inputs, use an empty volume, or start over with --force"
-            )
-        return None
+        return self._open({step: inputs}, at_default, "start over with --force").get(step)
 
-    def _abandon(self, step: str) -> None:
-        """Turn interrupted commits of the step, and of those after it, into steps that are taken back."""
+    def begin_each(
+        self, steps: Mapping[str, Mapping[str, str]], *, at_default: Collection[str] = (), force: bool = False
+    ) -> "dict[str, Transaction]":
+        """Transactions for those of ``steps`` (name -> inputs) that are not complete; as `begin`, but each by itself.
+
+        No later step's outcome depends on theirs: ``force`` takes back those with other inputs or damaged files alone.
+        """
+        for step in steps if force else ():
+            self._abandon(step, alone=True)
+        self._recover()
+        for step in steps if force else ():
+            record = read_record(self.root, step)
+            if record and (_differing(record.inputs, steps[step], at_default) or self._damaged(record)):
+                self._undo_record(record)
+        return self._open(steps, at_default, "have it made anew with --force, which takes back nothing else")
+
+    def _open(
+        self, steps: Mapping[str, Mapping[str, str]], at_default: Collection[str], cure: str
+    ) -> "dict[str, Transaction]":
+        self._verify()
+        records = {step: read_record(self.root, step) for step in steps}
+        for step, record in records.items():
+            if record and (differing := sorted(_differing(record.inputs, steps[step], at_default))):
+                raise ConflictError(
+                    f"{step} is complete on this volume with other inputs; different now: {', '.join(differing)}. "
+                    f"Give it the former inputs, use an empty volume, or {cure}"
+                )
+        pending = [step for step, record in records.items() if record is None]
+        return {step: Transaction(self, step, dict(steps[step]), self._fresh_stage(step)) for step in pending}
+
+    def _damaged(self, record: Record) -> bool:
+        try:
+            for artifact in record.artifacts:
+                _check(self.root / artifact.path, artifact)
+        except MismatchError:
+            return True
+        return False
+
+    def _abandon(self, step: str, *, alone: bool = False) -> None:
+        """Turn interrupted commits of the step, and of those after it unless ``alone``, into steps to take back."""
         own = read_record(self.root, step)
         for path in self._steps.glob("*.prepared"):
             record = Record.load(path)
-            if record.step == step or (own and record.sequence > own.sequence):
+            if record.step == step or (own and record.sequence > own.sequence and not alone):
                 path.rename(path.with_suffix(".undo"))
                 sync_directory(self._steps)
 
@@ -179,11 +211,14 @@ class Volume:
         """Undo the step with this sequence and all later ones, the latest first; their files are set aside."""
         for record in reversed(read_records(self.root)):
             if record.sequence >= sequence:
-                path = self._steps / f"{record.step}.json"
-                undo = path.with_suffix(".undo")
-                path.rename(undo)
-                sync_directory(self._steps)
-                self._undo(undo)
+                self._undo_record(record)
+
+    def _undo_record(self, record: Record) -> None:
+        path = self._steps / f"{record.step}.json"
+        undo = path.with_suffix(".undo")
+        path.rename(undo)
+        sync_directory(self._steps)
+        self._undo(undo)
 
     def _undo(self, undo: Path) -> None:
         record = Record.load(undo)
@@ -284,5 +319,6 @@ def _remove(tree: Path) -> None:
         shutil.rmtree(tree)
 
 
-def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> set[str]:
-    return {name for name in {*before, *now} if before.get(name) != now.get(name)}
+def _differing(before: Mapping[str, str], now: Mapping[str, str], at_default: Collection[str]) -> set[str]:
+    unknown_then = {name for name in at_default if name not in before}
+    return {name for name in {*before, *now} - unknown_then if before.get(name) != now.get(name)}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from exposer.accounts.mnemonic import Mnemonic
 from exposer.errors import BadInputError, ExposerError, TemporaryError, tells_passing
+from exposer.orphans import dying_with_parent
 
 log = logging.getLogger(__name__)
 KEYRING = ("--keyring-backend", "test")
@@ -23,9 +24,12 @@ class BinaryFailedError(ExposerError):
 
 
 class ChainBinary:
-    """Runs the chain's binary on one home; counts its ``starts``. No command may take more than ``limit`` seconds."""
+    """Runs the chain's binary on one home; counts its ``starts``. No command may take more than ``limit`` seconds.
 
-    def __init__(self, name: str, home: Path) -> None:
+    What one start needs for itself lies in ``scratch``, an existing directory; that is the home where none is given.
+    """
+
+    def __init__(self, name: str, home: Path, scratch: Path | None = None) -> None:
         found = shutil.which(name)
         if found is None:
             raise BadInputError(
@@ -33,6 +37,7 @@ class ChainBinary:
             )
         self.path = found
         self.home = home
+        self.scratch = scratch or home
         self.starts = 0
         self.limit = _LIMIT
         self.memory = 0  # bytes that Go's runtime should do with (GOMEMLIMIT); 0 is its own default
@@ -61,7 +66,7 @@ class ChainBinary:
         self.starts += 1
         log.debug("%s %s", self.path, _shown(arguments))
         try:
-            with tempfile.TemporaryDirectory(prefix="home-", dir=self.home) as elsewhere:
+            with tempfile.TemporaryDirectory(prefix="home-", dir=self.scratch) as elsewhere:
                 done = subprocess.run(
                     [self.path, *arguments],
                     input=f"{secret.reveal()}\n" if secret else "",
@@ -71,6 +76,7 @@ class ChainBinary:
                     timeout=self.limit,
                     check=False,
                     env={**self._go(), **os.environ, "HOME": elsewhere},
+                    preexec_fn=dying_with_parent(),  # a step has no threads
                 )
         except subprocess.TimeoutExpired as error:
             raise TemporaryError(

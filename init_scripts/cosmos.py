@@ -1,7 +1,8 @@
 """The driver for Cosmos SDK binaries: the binary makes what only it knows, the rest is added to its files natively.
 
-The number of its starts is constant: four to probe, then init, keys add, add-genesis-account (one account, whose
-shape the others get), gentx, collect-gentxs and validate.
+The number of its starts does not depend on that of the accounts: four to probe, then init, keys add,
+add-genesis-account (one account, whose shape the others get), gentx, collect-gentxs and validate; two more for each
+further validator of the genesis, keys add and gentx.
 """
 
 import json
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from exposer.accounts.address import ALGORITHMS, Algorithm, decode_address
-from exposer.accounts.coins import render_coins
+from exposer.accounts.coins import STAKE_SHARE, render_coins
 from exposer.accounts.hd import at_index
 from exposer.accounts.keyfile import Key
 from exposer.errors import BadInputError, MismatchError
@@ -34,17 +35,15 @@ from init_scripts.settings import IdentitySettings, PodSettings
 
 _ID_LIMIT = 50  # characters (CometBFT, types.MaxChainIDLen)
 _LEAST_MEMORY = 1 << 29  # bytes, for Go's runtime in the binary
-_STAKE_SHARE = 20
-"""A validator bonds a twentieth of what its account has, unless VALIDATOR_STAKE says otherwise."""
 
 
 def default_stake(coins: Mapping[str, int], denom: str) -> dict[str, int]:
     """What a validator bonds of its ``coins``; raises `BadInputError` where it has none of the bond denomination."""
-    if coins.get(denom, 0) < _STAKE_SHARE:
+    if coins.get(denom, 0) < STAKE_SHARE:
         raise BadInputError(
-            f"COINS: no {denom} to bond; give at least {_STAKE_SHARE}{denom}, or set DENOM to what is funded"
+            f"COINS: no {denom} to bond; give at least {STAKE_SHARE}{denom}, or set DENOM to what is funded"
         )
-    return {denom: coins[denom] // _STAKE_SHARE}
+    return {denom: coins[denom] // STAKE_SHARE}
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,8 @@ class Wanted:
     base: Path | str = ""
     """An existing genesis or exported state to start from, a path or a URL; empty is what the binary makes."""
     base_sha256: str = ""
+    prefix: str = ""
+    """What addresses have to begin with; empty leaves it to the binary."""
     gas_prices: str = ""
     """What a validator's own transaction in the genesis pays for its gas, where a fee market wants that."""
 
@@ -87,6 +88,8 @@ def make_genesis(
     dialect = probe(binary)
     denom = ["--default-denom", settings.denom] if dialect.default_denom else []
     account = _home_with_key(binary, settings, validator, denom)
+    if wanted.prefix not in {"", account.prefix}:
+        raise BadInputError(f"BECH32_PREFIX: this binary's addresses begin with {account.prefix}1; leave it out")
     path, base = stage / "config/genesis.json", stage / "base.json"
     if not dialect.default_denom:
         _redenominate(path, settings.denom)

@@ -55,7 +55,7 @@ def probe(binary: ChainBinary) -> Dialect:
         BadInputError: it has no genesis commands.
     """
     root, group = (set(_COMMAND.findall(_help(binary, *command))) for command in ((), ("genesis",)))
-    grouped = "add-genesis-account" in group
+    grouped = group != root and "add-genesis-account" in group  # cobra may answer an unknown word with the root's help
     commands, prefix = (group, ["genesis"]) if grouped else (root, [])
     if "add-genesis-account" not in commands:
         raise BadInputError(

@@ -47,6 +47,13 @@ class Promise:
         )
 
 
+def wants_credentials(stream: Stream) -> str:
+    """What an exposer's answer says that only a person can mend; empty where waiting may help."""
+    if stream.status in {401, 403}:
+        return f"answers {stream.status}: give this pod the token or the client certificate that the exposer asks for"
+    return ""
+
+
 @dataclass(frozen=True)
 class Fetched:
     """A whole file as it came; ``sha256`` in hex, ``bounded`` as in `Promise`."""
@@ -57,12 +64,23 @@ class Fetched:
 
 
 class Download:
-    """One file on its way from ``path`` of a server to ``target``, an open file that can be written, read and cut."""
+    """One file on its way from ``path`` of a server to ``target``, an open file that can be written, read and cut.
 
-    def __init__(self, client: Client, path: str, target: BinaryIO, patience: Patience) -> None:
+    ``lasting`` says of an answer why no other try helps, or nothing. A query is never told: it may be a token.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        path: str,
+        target: BinaryIO,
+        patience: Patience,
+        lasting: Callable[[Stream], str] = wants_credentials,
+    ) -> None:
         self._client = client
         self._path = path
-        self._place = f"{client.place}{path}"
+        self._place = f"{client.place}{path.partition('?')[0]}"
+        self._lasting = lasting
         self._target = target
         self._patience = patience
         self._start_over(Promise())
@@ -74,7 +92,7 @@ class Download:
 
         Raises:
             TemporaryError: the time is over; the message has the last failure.
-            BadInputError: the server wants credentials.
+            BadInputError: no other try helps; the server wants credentials, say.
             MismatchError: the file came whole and is wrong.
         """
         tries = 0
@@ -99,6 +117,8 @@ class Download:
         if self._received and self._promise.etag:
             missing = {"range": f"bytes={self._received}-", "if-range": self._promise.etag}
         with self._client.stream(self._path, headers=missing, within=self._patience.left) as stream:
+            if reason := self._lasting(stream):
+                raise BadInputError(f"{self._place} {reason}")
             if (encoding := stream.headers.get("content-encoding", "identity")) != "identity":
                 raise TemporaryError(f"it comes encoded as {encoding!r}, which was not asked for")
             if stream.status == 206 and missing:  # noqa: PLR2004 - Partial Content
@@ -135,12 +155,7 @@ class Download:
         self._resumed = True
 
     def _refuse(self, stream: Stream) -> None:
-        """An answer without the file: wait for a better one, unless only a person can bring it about."""
-        if stream.status in {401, 403}:
-            raise BadInputError(
-                f"{self._place} answers {stream.status}: give this pod the token or the client certificate"
-                " that the exposer asks for"
-            )
+        """An answer without the file: wait for a better one."""
         if stream.status == 416:  # noqa: PLR2004 - Range Not Satisfiable: the file is another one now
             self._start_over(Promise())
         if re.fullmatch(r"\d{1,9}", seconds := stream.headers.get("retry-after", "")):

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exposer.errors import BadInputError
+from exposer.records import digest_file
 from init_scripts.tool import Tool
 
 log = logging.getLogger(__name__)
 _SDK = "github.com/cosmos/cosmos-sdk/version"
 _UNFINISHED = ("go.sum", "updates to go.mod", "no required module provides", "inconsistent vendoring")
 """What go says of a go.mod or go.sum that is not complete, which ``-mod=mod`` completes."""
+_CHOSEN = re.compile(r"^go: found \S+ in (\S+) (\S+)$", re.MULTILINE)
+"""What it says of a package that no module in go.mod has, for which it takes the newest one."""
 _SKIPPED = {"vendor", "testdata", "node_modules"}
 
 
@@ -39,11 +42,12 @@ class Tree:
     package: str = ""
 
 
-def build(go: Tool, tree: Tree, recipe: Recipe, output: Path) -> str:
+def build(go: Tool, tree: Tree, recipe: Recipe, output: Path) -> dict[str, str]:
     """Build the daemon into the directory ``output``, with the libraries that came with its modules.
 
     Returns:
-        The package that was built, as a path below the tree.
+        Facts for the record: the package as a path below the tree, the Go that built it, and the SHA-256 of go.sum
+        where that is not the source's own.
 
     Raises:
         BadInputError: it cannot be built; the message ends with what the compiler said.
@@ -72,7 +76,12 @@ def build(go: Tool, tree: Tree, recipe: Recipe, output: Path) -> str:
     for library in _libraries(target, go, tree.directory):
         shutil.copyfile(library, output / library.name)
         (output / library.name).chmod(0o755)
-    return f"./{package.relative_to(tree.directory.resolve())}"
+    facts = {
+        "package": f"./{package.relative_to(tree.directory.resolve())}",
+        "go": go.run("env", "GOVERSION", cwd=module).strip(),  # go.mod may ask for another than the one on PATH
+    }
+    completed = mode and (module / "go.sum").is_file()
+    return {**facts, "go.sum": digest_file(module / "go.sum")[1]} if completed else facts
 
 
 def find_package(tree: Path, daemon: str) -> str:
@@ -91,7 +100,8 @@ def find_package(tree: Path, daemon: str) -> str:
 def _main_packages(tree: Path) -> Iterator[Path]:
     for directory, below, files in os.walk(tree):
         below[:] = [name for name in below if name not in _SKIPPED and not name.startswith((".", "_"))]
-        sources = (Path(directory, name) for name in files if name.endswith(".go") and not name.endswith("_test.go"))
+        names = (name for name in files if name.endswith(".go") and not name.endswith("_test.go"))
+        sources = (path for path in (Path(directory, name) for name in names) if not path.is_symlink())
         if any(re.search(r"^package main\b", path.read_text(errors="replace"), re.MULTILINE) for path in sources):
             yield Path(directory).relative_to(tree)
 
@@ -118,7 +128,9 @@ def _load(go: Tool, module: Path, package: str, recipe: Recipe) -> tuple[str, ..
                 raise
         else:
             return ()
-    go.run(*loaded, "-mod=mod", package, cwd=module)
+    _, words = go.talk(*loaded, "-mod=mod", package, cwd=module)
+    for newest in dict.fromkeys(f"{path}@{version}" for path, version in _CHOSEN.findall(words)):
+        log.warning("go.mod lacks a module; the newest is taken: BUILD_REQUIRES=%s keeps it on other days", newest)
     return ("-mod=mod",)
 
 

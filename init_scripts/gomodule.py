@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,27 +25,31 @@ def check_out(go: Tool, path: str, version: str, tree: Path) -> tuple[str, str, 
         TemporaryError: the module proxy cannot be reached.
     """
     version = f"v{version}" if re.fullmatch(r"\d+\.\d+\.\d+\S*", version) else version
-    failures: list[BadInputError | TemporaryError] = []
+    failures: list[BadInputError] = []
     for module in _candidates(path, version):
         try:
             found = _download(go, module, version, tree)
-        except (BadInputError, TemporaryError) as error:
+        except BadInputError as error:  # no other: a shorter path may be a module that had the package before
             failures.append(error)
             continue
-        shutil.copytree(found["Dir"], tree, dirs_exist_ok=True, copy_function=shutil.copyfile)  # the cache is read-only
-        tree.chmod(0o755)
-        for directory in (path for path in tree.rglob("*") if path.is_dir()):
-            directory.chmod(0o755)
+        _copy(Path(found["Dir"]), tree)
         return module, str(found["Version"]), f".{path[len(module) :]}"
-    for failure in failures:
-        if isinstance(failure, TemporaryError):
-            raise failure
     raise _unknown(go, path, version, tree) from failures[0]
 
 
 def _download(go: Tool, module: str, version: str, cwd: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(go.run("mod", "download", "-json", f"{module}@{version}", cwd=cwd))
     return found
+
+
+def _copy(source: Path, tree: Path) -> None:
+    """Files and directories that can be written, unlike those of the module cache."""
+    for path in sorted(source.rglob("*")):
+        target = tree / path.relative_to(source)
+        if path.is_dir():
+            target.mkdir()
+        else:
+            target.write_bytes(path.read_bytes())  # an error names the volume, where copyfile's names the source
 
 
 def _candidates(path: str, version: str) -> Iterator[str]:

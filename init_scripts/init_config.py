@@ -1,6 +1,7 @@
 """``init-config``: the pod's configuration, the patched genesis, and last ``node_id.json``, the sign of readiness."""
 
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +47,9 @@ class ConfigSettings(JoiningSettings):
     )
     minimum_gas_prices: str = Field("", description="what the node asks for each unit of gas; default 0 of DENOM")
     cors_allowed_origins: str = Field(
-        "", description="origins whose pages may ask RPC, API and gRPC-web, with commas between them; * is any"
+        "",
+        description="origins whose pages may ask the RPC, with commas between them; * is any, and opens API and "
+        "gRPC-web too, which can name none",
     )
     bind_host: str = Field("0.0.0.0", description="the address that the node listens on")  # noqa: S104 - pods listen on all
     external_address: str = Field("", description="host:port that peers dial, where it differs")
@@ -90,7 +93,7 @@ class ConfigSettings(JoiningSettings):
     @property
     def pod(self) -> str:
         """The pod's short name, as overrides have it."""
-        return f"{'validator' if self.genesis_host else 'genesis'}-{self.ordinal}"
+        return f"validator-{self.ordinal}" if self.genesis_host else "genesis-0"
 
     @property
     def origins(self) -> list[str]:
@@ -133,6 +136,10 @@ def make(settings: ConfigSettings, transaction: Transaction) -> None:
             for edits in overrides:
                 text = toml.edit(text, edits, field=f"CONFIG_OVERRIDES: {name}")
             (stage / "config" / name).write_text(text, encoding="utf-8")
+            if name == "app.toml" and settings.json_rpc and "json-rpc" not in tomllib.loads(text):
+                raise BadInputError(
+                    "JSON_RPC: this chain has none; leave it out (ports json-rpc, ws in a network file)"
+                )
         elif overrides:
             raise BadInputError(f"CONFIG_OVERRIDES: {name}: this node has no such file; remove it")
     (stage / NODE_ID).write_bytes(render_node_id(_own_node_id(home)))
@@ -171,7 +178,8 @@ def app_edits(settings: ConfigSettings) -> toml.Edits:
     chain's JSON-RPC listen is said in any case: the nodes of one machine would meet there.
     """
     telemetry = {"telemetry": {"enabled": True, "prometheus-retention-time": 3600}} if settings.metrics else {}
-    api, web = ({"enabled-unsafe-cors": True}, {"enable-unsafe-cors": True}) if settings.origins else ({}, {})
+    anybody = "*" in settings.origins  # API and gRPC-web have a switch for all origins, and no list
+    api, web = ({"enabled-unsafe-cors": True}, {"enable-unsafe-cors": True}) if anybody else ({}, {})
     return {
         "minimum-gas-prices": settings.minimum_gas_prices or f"0{settings.denom}",
         "api": {"enable": True, "address": f"tcp://{settings.bind_host}:{settings.rest_port}", **api},

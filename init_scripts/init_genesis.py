@@ -10,11 +10,11 @@ from pydantic import Field, model_validator
 
 from exposer.accounts.coins import parse_coins
 from exposer.accounts.keyfile import Key, Keys, load_keys
-from exposer.errors import BadInputError
 from exposer.genesis.lint import refuse_unrunnable
 from exposer.records import digest_input
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
+from init_scripts.gentx import forget_keyring
 from init_scripts.settings import GAS_PRICES, TIME_PATTERN, GasPrices, IdentitySettings, Place, Sha256, ValidatorSet
 from init_scripts.signing_state import PATH as SIGNING_STATE
 from init_scripts.step import run_step
@@ -31,6 +31,7 @@ class GenesisSettings(IdentitySettings):
         "join",
         description="join: others come by create-validator; genesis: all are in it, which needs IDENTITIES=derived",
     )
+    bech32_prefix: str = Field("", description="what addresses have to begin with; default as the binary has it")
     num_relayers: int = Field(0, ge=0, description="how many relayer accounts are funded")
     faucet_enabled: bool = Field(False, description="a faucet funds the validators, instead of the genesis")
     validator_stake: str = Field("", description="what the validator bonds; default a twentieth of COINS")
@@ -72,7 +73,7 @@ class GenesisSettings(IdentitySettings):
         keys = load_keys(self.keys_config)
         own = keys.at("genesis", 0)
         if self.derived and keys.role("validators"):
-            _refuse_shared_identities([own, *validator_keys(keys, self)])
+            keys.refuse_shared_identities([own, *validator_keys(keys, self)])
         whole = self.chain_driver == "cometbft" or self.validator_set == "genesis"
         return [own, *(validator_keys(keys, self) if whole else [])]
 
@@ -93,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make(settings: GenesisSettings, transaction: Transaction) -> None:
     """Fill the stage with the genesis pod's home, and commit it."""
+    forget_keyring(settings.root)
     drive = _cosmos if settings.chain_driver == "cosmos" else _cometbft
     facts = drive(settings, transaction.stage)
     transaction.commit(state=[SIGNING_STATE], facts=facts)
@@ -109,18 +111,6 @@ def validator_keys(keys: Keys, settings: GenesisSettings) -> list[Key]:
     return [keys.at("validators", ordinal) for ordinal in range(settings.num_validators - 1)]
 
 
-def _refuse_shared_identities(members: Sequence[Key]) -> None:
-    """Two validators with one consensus key would sign twice, and be slashed for it."""
-    seen: dict[str, Key] = {}
-    for key in members:
-        other = seen.setdefault(key.consensus_key.value, key)
-        if other is not key:
-            raise BadInputError(
-                f"KEYS_CONFIG: the validators {other.name!r} and {key.name!r} have the same mnemonic, so one consensus "
-                f"key; give each role its own"
-            )
-
-
 def _cosmos(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
     coins = parse_coins(settings.coins, "COINS")
     stake = settings.validator_stake
@@ -133,6 +123,7 @@ def _cosmos(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
         base=settings.genesis_from,
         base_sha256=settings.genesis_from_sha256,
         gas_prices=settings.gas_prices,
+        prefix=settings.bech32_prefix,
     )
     return cosmos.make_genesis(
         settings, stage, validator=settings.members[0], others=settings.members[1:], wanted=wanted

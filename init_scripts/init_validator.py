@@ -33,8 +33,12 @@ class ValidatorSettings(IdentitySettings, JoiningSettings):
 
     @cached_property
     def key(self) -> Key:
-        """This pod's key; those of others in the file do not matter."""
-        return load_keys(self.keys_config).at("validators", self.ordinal)
+        """This pod's key; those of others in the file do not matter, unless they make one consensus key of two."""
+        keys = load_keys(self.keys_config)
+        own = keys.at("validators", self.ordinal)
+        if self.derived:
+            keys.refuse_shared_identities([own])
+        return own
 
     def inputs(self) -> dict[str, str]:
         """The inputs, with this pod's key."""

@@ -1,20 +1,23 @@
 """A git repository as a source: what it has, and a tree of one of its versions."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from exposer.accounts.secret import Secret
 from exposer.errors import BadInputError
 from init_scripts.backoff import Patience
 from init_scripts.tool import Tool
 
 _SCP_FORM = re.compile(r"[\w.-]+@[\w.-]+:.+")
+_OPEN = re.compile(r"[a-z][a-z0-9+.-]*://([^:@/?#]+@)?[^@?#]*", re.IGNORECASE)
+"""A URL that may be told: a user at most, and nothing where a password or a token could stand."""
 _HELPER = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$CODE_USER" "$CODE_PASSWORD"; }; f'
 """A git credential helper: it answers from the environment, so that no command line has a secret."""
+_SHORTEST_TOKEN = 8  # characters: a shorter name, like git, is one that stands in URLs and messages for other reasons
 
 
 @dataclass(frozen=True)
@@ -22,42 +25,69 @@ class Repository:
     """Where a git repository is: its ``url`` (or path) without credentials, and these apart from it."""
 
     url: str
-    user: str = ""
-    password: str = ""
+    user: str = field(default="", repr=False)
+    password: Secret = Secret(b"")  # noqa: RUF009 - it cannot be changed
 
     @classmethod
     def parse(cls, text: str) -> "Repository | None":
-        """The repository that ``text`` names: a URL, ``user@host:path``, or a path; None for a Go module's path."""
+        """The repository that ``text`` names: a URL, ``user@host:path``, or a path; None for a Go module's path.
+
+        Raises:
+            BadInputError: it cannot be one; the message does not quote it, for it may have a password.
+        """
+        try:
+            if text[:1] in {"/", ".", "~"}:
+                return cls(str(Path(text).expanduser().absolute()))
+            return cls._of_url(text) if "://" in text else cls(text) if _SCP_FORM.fullmatch(text) else None
+        except (ValueError, RuntimeError) as error:
+            raise BadInputError("CODE_REPO is no URL, and no path below a home directory that there is") from error
+
+    @classmethod
+    def _of_url(cls, text: str) -> "Repository":
         parts = urlsplit(text)
+        result = cls(text)
         if parts.scheme in {"http", "https"} and "@" in parts.netloc:
             bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-            return cls(bare, unquote(parts.username or ""), unquote(parts.password or ""))
-        if "://" in text or _SCP_FORM.fullmatch(text):
-            return cls(text)
-        return cls(str(Path(text).expanduser().absolute())) if text[:1] in {"/", ".", "~"} else None
+            result = cls(bare, unquote(parts.username or ""), Secret(unquote(parts.password or "").encode()))
+        if parts.scheme != "file" and not _OPEN.fullmatch(result.url):
+            raise BadInputError(
+                "CODE_REPO: credentials belong into https://USER:PASSWORD@HOST/… and nowhere else in a URL; write / in "
+                "them as %2F, @ as %40, ? as %3F, # as %23, and leave out a query"
+            )
+        return result
 
     @property
     def secrets(self) -> list[str]:
-        """What must not be told: the password, or a token that stands in the user's place."""
-        return [secret for secret in (self.password or self.user,) if secret]
+        """What must not be told: the password, and a user that may be a token."""
+        user = self.user if len(self.user) >= _SHORTEST_TOKEN else ""
+        return [secret for secret in (self.password.reveal().decode(), user) if secret]
 
     def git(self, patience: Patience, environment: Mapping[str, str]) -> Tool:
         """Git, set up to ask nobody, to give up a stalled connection, and to know the credentials."""
-        settings = {
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
+        usual = {
+            "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
             "GIT_HTTP_LOW_SPEED_LIMIT": "1000",  # bytes a second, for
             "GIT_HTTP_LOW_SPEED_TIME": "60",  # seconds
-            "LC_ALL": "C",
         }
-        if self.user:
-            settings |= {
-                "GIT_CONFIG_COUNT": "1",
-                "GIT_CONFIG_KEY_0": "credential.helper",
-                "GIT_CONFIG_VALUE_0": _HELPER,
-            }
-            settings |= {"CODE_USER": self.user, "CODE_PASSWORD": self.password}
-        return Tool("git", patience, {**environment, **settings}, self.secrets)
+        settings = {**usual, **environment, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        return Tool("git", patience, settings | self._credentials(environment), self.secrets)
+
+    def _credentials(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """What makes git give them to this host alone: not to one it redirects to, nor to a user's own helper to keep.
+
+        The settings that the environment has stay. An empty helper takes back all that were named before it
+        (https://git-scm.com/docs/gitcredentials).
+        """
+        if not self.user:
+            return {}
+        scheme, _, rest = self.url.partition("://")
+        ours = {"credential.helper": "", f"credential.{scheme}://{rest.partition('/')[0]}.helper": _HELPER}
+        given = environment.get("GIT_CONFIG_COUNT", "")
+        first = int(given) if given.isdecimal() else 0
+        result = {"GIT_CONFIG_COUNT": str(first + len(ours))}
+        for number, (key, value) in enumerate(ours.items(), first):
+            result |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        return {**result, "CODE_USER": self.user, "CODE_PASSWORD": self.password.reveal().decode()}
 
     def check_out(self, git: Tool, version: str, tree: Path) -> str:
         """Fill ``tree``, an empty directory, with ``version``; returns the commit.

@@ -115,11 +115,20 @@ class PodSettings(Settings):
 
     @property
     def ordinal(self) -> int:
-        """The pod's number in its set: ``POD_INDEX``, or what follows the last dash of ``HOSTNAME``."""
+        """The validator pod's number: ``POD_INDEX``, or what follows the last dash of ``HOSTNAME``.
+
+        Raises:
+            BadInputError: neither tells it, and pods that guess the same would have one key.
+        """
         if self.pod_index is not None:
             return self.pod_index
-        found = re.search(r"-(\d+)$", self.hostname)
-        return int(found[1]) if found else 0
+        found = re.search(r"-([0-9]{1,9})$", self.hostname) if "hostname" in self.model_fields_set else None
+        if not found:
+            raise BadInputError(
+                "HOSTNAME (--hostname), POD_INDEX (--pod-index): neither tells which validator this pod is; set "
+                "POD_INDEX to its ordinal from 0, each pod its own, or give it a name with that behind the last dash"
+            )
+        return int(found[1])
 
     @property
     def node_name(self) -> str:
@@ -134,17 +143,21 @@ class PodSettings(Settings):
     def inputs(self) -> dict[str, str]:
         """Variable -> SHA-256 of all that this step's outcome depends on; of a file it is the content that counts.
 
-        What is left at its default is none: a setting that a later version adds must not turn every volume that an
-        earlier one initialised into a conflict.
-
         Raises:
             BadInputError: a file that a variable names is not there.
         """
-        return {self._input_name(name): self._digest(name) for name in self.INPUTS if not self._at_default(name)}
+        return {self._input_name(name): self._digest(name) for name in self.INPUTS}
 
-    def _at_default(self, name: str) -> bool:
-        field = type(self).model_fields.get(name)
-        return field is not None and bool(getattr(self, name) == field.default)
+    @property
+    def at_default(self) -> frozenset[str]:
+        """The inputs that are what they are when nobody says anything.
+
+        A record that lacks one of these is of a version that had no such setting, and no conflict.
+        """
+        fields = {name: field for name, field in type(self).model_fields.items() if name in self.INPUTS}
+        return frozenset(
+            self._input_name(name) for name, field in fields.items() if getattr(self, name) == field.default
+        )
 
     @classmethod
     def _input_name(cls, name: str) -> str:
@@ -185,8 +198,13 @@ class IdentitySettings(PodSettings):
 
     def inputs(self) -> dict[str, str]:
         """The inputs, with where identities come from: as it is, not as it is said."""
-        ours = {} if self.derived == (self.chain_driver == "cometbft") else {"IDENTITIES": digest_input(self.derived)}
-        return {**super().inputs(), **ours}
+        return {**super().inputs(), "IDENTITIES": digest_input(self.derived)}
+
+    @property
+    def at_default(self) -> frozenset[str]:
+        """Likewise; each driver has its own default."""
+        said = self.derived != (self.chain_driver == "cometbft")
+        return super().at_default | ({"IDENTITIES"} if not said else set())
 
 
 class JoiningSettings(PodSettings):

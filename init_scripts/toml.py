@@ -15,8 +15,9 @@ from tomlkit.exceptions import ParseError
 from exposer.errors import BadInputError
 
 Edits = Mapping[str, Any]
-"""Nested like the file: ``{"p2p": {"laddr": "tcp://0.0.0.0:26656"}}``."""
+"""Nested like the file, ``{"p2p": {"laddr": "tcp://0.0.0.0:26656"}}``, or by dotted paths: ``{"p2p.laddr": ...}``."""
 _ADD = "+"
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list"}
 _Path = tuple[str, ...]
 
 
@@ -31,7 +32,7 @@ def edit(text: str, edits: Edits, *, existing_only: bool = False, field: str = "
 
     Raises:
         BadInputError: ``text`` is not TOML, it has no such key, an edit puts a table where a value is or the reverse,
-            or a value is none that TOML has.
+            or a value is none that TOML has, or of another type than the file's.
     """
     try:
         document = tomlkit.parse(text)
@@ -45,14 +46,17 @@ def edit(text: str, edits: Edits, *, existing_only: bool = False, field: str = "
 
 def _leaves(edits: Edits, at: _Path = ()) -> Iterator[tuple[_Path, Any]]:
     for key, value in edits.items():
+        path = (*at, *key.split("."))
         if isinstance(value, Mapping):
-            yield from _leaves(value, (*at, key))
+            yield from _leaves(value, path)
         else:
-            yield (*at, key), value
+            yield path, value
 
 
 def _set(document: Any, path: _Path, value: Any, *, existing_only: bool, field: str) -> None:
     where, names = f"{field}: {_spell(path)}", tuple(key.removeprefix(_ADD) for key in path)
+    if not all(names):
+        raise BadInputError(f"{where}: a key without a name; write the one that is meant behind the + or the dot")
     if not _has(document, names, where):
         if existing_only:
             return
@@ -63,7 +67,10 @@ def _set(document: Any, path: _Path, value: Any, *, existing_only: bool, field: 
         table = table.setdefault(name, tomlkit.table())
     last, unset = names[-1], object()
     former = table.get(last, unset)
-    if repr(getattr(former, "value", former)) != repr(value):  # 1, 1.0 and true are equal to Python, not to TOML
+    former = getattr(former, "value", former)
+    if former is not unset and not existing_only:
+        _refuse_another_type(former, value, where)
+    if repr(former) != repr(value):  # 1, 1.0 and true are equal to Python, not to TOML
         table[last] = value
 
 
@@ -89,6 +96,15 @@ def _refuse_foreign(value: Any, where: str) -> None:
         if isinstance(entry, Mapping):
             raise BadInputError(f"{where}: is a list of mappings; a node's files have lists of values alone")
         _refuse_foreign(entry, where)
+
+
+def _refuse_another_type(former: Any, value: Any, where: str) -> None:
+    """Raises `BadInputError` for what the node would not start with, or take for something else."""
+    expected, given = (next((kind for kind in _KINDS if isinstance(one, kind)), None) for one in (former, value))
+    if expected and given is not expected and (expected, given) != (float, int):
+        said = _KINDS[given] if given else type(value).__name__
+        quotes = "; put it in quotes" if expected is str else ""
+        raise BadInputError(f"{where}: is {_KINDS[expected]} in this file, and {value!r} is {said}{quotes}")
 
 
 def _unknown(document: Any, path: _Path, where: str) -> BadInputError:

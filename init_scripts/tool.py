@@ -1,6 +1,5 @@
 """``git`` and ``go`` as a step uses them: within a time limit, ended with the step, failing in their own last words."""
 
-import ctypes
 import logging
 import os
 import re
@@ -11,10 +10,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from exposer.errors import BadInputError, ExposerError, TemporaryError
+from exposer.orphans import dying_with_parent
 from init_scripts.backoff import Patience
 
 log = logging.getLogger(__name__)
 _TAIL_LINES = 12
+_LONGEST = 1e6  # seconds; poll(2) knows none that are much longer, and infinity least of all
 _NETWORK = re.compile(
     r"could not resolve|no such host|name resolution|server misbehaving|connection (refused|reset|timed out)"
     r"|failed to connect|(network|host) (is )?unreachable|no route to host|i/o timeout|timed out|timeout was reached"
@@ -28,8 +29,6 @@ _MACHINE = re.compile(
     re.IGNORECASE,
 )
 """What git and go say when the network, the disk or the memory failed them, and not what they were given."""
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-_prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: nothing may be imported between fork and exec
 
 
 class Tool:
@@ -52,13 +51,18 @@ class Tool:
         return Tool(name, self._patience, self.environment, self._secrets)
 
     def run(self, *arguments: str, cwd: Path, offline: bool = False, **environment: str) -> str:
-        """Standard output of ``<tool> <arguments>`` in ``cwd``; one that is ``offline`` cannot fail by the network.
+        """Standard output of ``<tool> <arguments>``; as `talk`."""
+        return self.talk(*arguments, cwd=cwd, offline=offline, **environment)[0]
+
+    def talk(self, *arguments: str, cwd: Path, offline: bool = False, **environment: str) -> tuple[str, str]:
+        """What ``<tool> <arguments>`` in ``cwd`` says: output and errors; ``offline`` it cannot fail by the network.
 
         Raises:
             TemporaryError: the time is up, it was killed, or the network, the disk or the memory failed it.
             BadInputError: it failed for another cause; the message ends with its last lines.
         """
         log.debug("%s %s", self.name, self._masked(" ".join(arguments)))
+        left = self._patience.left
         with subprocess.Popen(
             [self._path, *arguments],
             cwd=cwd,
@@ -69,10 +73,10 @@ class Tool:
             text=True,
             errors="replace",
             process_group=0,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, and a step has no threads
+            preexec_fn=dying_with_parent(),  # noqa: PLW1509 - a step has no threads
         ) as process:
             try:
-                output, words = process.communicate(timeout=self._patience.left)
+                output, words = process.communicate(timeout=left if left < _LONGEST else None)
             except subprocess.TimeoutExpired as error:
                 raise TemporaryError(
                     f"`{self.name} {arguments[0]}` was not done when the time was up after {self._patience.spent:.0f} s"
@@ -83,7 +87,7 @@ class Tool:
                     os.killpg(process.pid, signal.SIGKILL)
         if process.returncode != 0:
             raise self._failure(arguments[0], process.returncode, words or output, offline=offline)
-        return output
+        return output, words
 
     def _failure(self, command: str, code: int, words: str, *, offline: bool) -> ExposerError:
         lines = self._masked(words).strip().splitlines() or [f"no output, exit code {code}"]
@@ -95,7 +99,3 @@ class Tool:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
-
-
-def _die_with_parent() -> None:
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

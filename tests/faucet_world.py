@@ -178,8 +178,8 @@ class FaucetWorld:
         return json.loads(done.stdout)
 
     def entries(self) -> int:
-        """How many lines the faucet's journal has."""
-        return (self.volume / "journal.jsonl").read_bytes().count(b"\n")
+        """How many entries the faucet's journal has."""
+        return (self.volume / "journal.jsonl").read_bytes().count(b'"is":')
 
     def goes_on(self, done: Callable[[], bool], entries: int) -> bool:
         """Wait until the journal has so many entries more, or all is ``done``: returns whether it is not."""

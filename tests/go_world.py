@@ -1,13 +1,23 @@
-"""Small Go programs as sources to build: a git repository with tags, and a module proxy that is a directory."""
+"""Small Go programs as sources to build, in git and in a module proxy; the step that builds them, and its volume."""
 
+import atexit
 import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
+from zygote import Zygote
+
+STEP = "init-build-images"
+GENESIS = "cosmovisor/genesis/bin/tinyd"
+V2 = "cosmovisor/upgrades/v2/bin/tinyd"
 MODULE = "example.test/tiny"
 MAIN = 'package main\n\nfunc main() { println("VERSION") }\n'
 _AUTHOR = ("-c", "user.name=Tester", "-c", "user.email=tester@example.test", "-c", "init.defaultBranch=main")
@@ -80,19 +90,83 @@ def pod(directory: Path, **settings: str) -> dict[str, str]:
     }
 
 
+class Built(NamedTuple):
+    """How the step ended."""
+
+    returncode: int
+    stderr: str
+
+
 def command() -> list[str]:
     """How the step is started."""
     return [sys.executable, "-m", "init_scripts.init_build_images"]
 
 
-def build(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The step, run to its end."""
-    return subprocess.run(
-        [*command(), *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+def build(environment: Mapping[str, str], **settings: str) -> Built:
+    """The step with further ``settings``, run to its end, in a child of a warm process."""
+    with tempfile.NamedTemporaryFile() as log:
+        code = _warm().run(STEP, {**environment, **settings}, Path(log.name))
+        return Built(code, Path(log.name).read_text(encoding="utf-8"))
+
+
+@cache
+def _warm() -> Zygote:
+    warm = Zygote(("env", "-i"))  # a pod has its own environment and no other
+    atexit.register(warm.close)
+    return warm
 
 
 def says(binary: Path, *, environment: Mapping[str, str] | None = None) -> str:
     """What a program prints."""
     done = subprocess.run([binary], capture_output=True, text=True, timeout=20, check=True, env=environment)
     return (done.stdout + done.stderr).strip()
+
+
+def releases(path: Path) -> GitRepository:
+    """A repository with the tags v1.0.0, 2.0.0 (annotated) and v2.1.0, and the branch ``next``."""
+    repository = GitRepository(path)
+    repository.commit(program("one"), "v1.0.0")
+    repository.commit(program("two"), "2.0.0", annotated=True)
+    repository.commit(program("two and a bit"), "v2.1.0")
+    repository.git("checkout", "--quiet", "-b", "next")
+    repository.commit(program("next"))
+    repository.git("checkout", "--quiet", "main")
+    return repository
+
+
+def home(environment: dict[str, str]) -> Path:
+    """The pod's volume."""
+    return Path(environment["CHAIN_DIR"])
+
+
+def left(root: Path) -> list[str]:
+    """All files of a volume but the lock, the progress and what was set aside."""
+    passing = (".exposer/lock", ".exposer/progress", ".exposer/aside")
+    files = (str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+    return sorted(path for path in files if not path.startswith(passing))
+
+
+def stamps(root: Path) -> dict[str, tuple[int, int]]:
+    """Of each of these files, what changes with it: inode and time of change."""
+    return {path: ((root / path).stat().st_ino, (root / path).stat().st_ctime_ns) for path in left(root)}
+
+
+def running(word: str) -> list[str]:
+    """The command lines, of all processes but this one, that have ``word``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            found += [line] if word in line else []
+    return found
+
+
+def wait_until(look: Callable[[], bool], limit: float = 30.0) -> None:
+    """Return when ``look`` is true; fails after ``limit`` seconds."""
+    end = time.monotonic() + limit
+    while not look():
+        assert time.monotonic() < end
+        time.sleep(0.02)

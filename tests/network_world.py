@@ -45,7 +45,7 @@ chains:
     name: juno
     numValidators: 2
     balances:
-      - address: juno1qg5ega6dykkxc307y25pecuufrjkxkaggkkxh7
+      - address: juno1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq93ryqp
         amount: 100000000000ujuno
     env:
       - name: DEBUG
@@ -148,7 +148,7 @@ chains:
       presets: [fast-governance, short-unbonding]
       app_state.gov.params.quorum: "0.1"
     balances:
-      - address: chain1aa
+      - address: chain1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqxp55vg
         amount: 9uchain
         vesting: {type: periodic, start: 2026-01-01T00:00:00Z, periods: [{length: 24h, amount: 9uchain}]}
     env: [{name: BUILD_TAGS, value: netgo}, {name: UNSAFE_SKIP_BACKUP, value: false}]

@@ -6,6 +6,8 @@ from exposer.errors import BadInputError
 
 _BITS = 256  # cosmossdk.io/math: MaxBitLen
 _COIN = re.compile(r"([0-9]{1,80})([a-zA-Z][a-zA-Z0-9/:._-]{2,127})")
+STAKE_SHARE = 20
+"""A validator bonds a twentieth of what its account has, unless it is told how much."""
 Coin = dict[str, str]
 """``{"denom", "amount"}``, the SDK's JSON form: both strings."""
 

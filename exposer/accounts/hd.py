@@ -9,7 +9,7 @@ from exposer.accounts.secret import Secret
 from exposer.errors import BadInputError
 
 _HARDENED = 1 << 31
-_PATH = re.compile(r"m(/(0|[1-9][0-9]*)'?)+")
+_PATH = re.compile(r"m(/(0|[1-9][0-9]{0,9})'?)+")
 
 
 def standard_path(coin_type: int, account: int = 0, index: int = 0) -> str:

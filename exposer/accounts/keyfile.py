@@ -8,7 +8,8 @@ and ``genutil.InitializeNodeValidatorFilesFromMnemonic`` for the consensus key.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from exposer.errors import BadInputError, from_input_error
 from exposer.identity import PublicKey, ed25519_public, node_id
 
 ROLES = ("genesis", "validators", "faucet", "keys", "relayers", "relayers_cli")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@+-]{0,63}")  # binaries take it as an argument and name a file by it
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,22 @@ class Keys:
             )
         return entries[ordinal]
 
+    def refuse_shared_identities(self, pods: Iterable[Key]) -> None:
+        """Compare the derived consensus keys of ``pods`` with those of all genesis and validators entries of the file.
+
+        Raises:
+            BadInputError: two have the same one: both would sign each height, and be slashed for it.
+        """
+        entries = [(key.consensus_key, key) for key in (*self.role("genesis"), *self.role("validators"))]
+        for pod in pods:
+            own = pod.consensus_key
+            for consensus_key, key in entries:
+                if consensus_key == own and key.mnemonic is not pod.mnemonic:  # its own entry has that very object
+                    raise BadInputError(
+                        f"{self._label}: the validators {pod.name!r} and {key.name!r} have the same mnemonic, so one "
+                        f"consensus key; give each entry its own"
+                    )
+
 
 def load_keys(path: Path, field: str = "KEYS_CONFIG") -> Keys:
     """The keys file at ``path``, which the setting ``field`` names.
@@ -128,12 +146,21 @@ def load_keys(path: Path, field: str = "KEYS_CONFIG") -> Keys:
 def parse_keys(data: bytes, label: str) -> Keys:
     """The keys in ``data``, which errors call ``label``; raises `BadInputError` like `load_keys`."""
     try:
-        document = json.loads(data)
+        document = json.loads(data, object_pairs_hook=lambda fields: _each_once(label, fields))
     except (ValueError, RecursionError):
         raise BadInputError(f"{label} is not JSON of roles, each a list of {{name, mnemonic}}") from None  # it quotes
     if not isinstance(document, dict):
         raise BadInputError(f"{label} is not a JSON object of roles ({', '.join(ROLES)})")
     return Keys({role: _entries(f"{label}: {role}", document.get(role, [])) for role in ROLES}, label)
+
+
+def _each_once(label: str, fields: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object, whose fields JSON lets be there twice: the last would count, and the other mnemonics be lost."""
+    names = [name for name, _ in fields]
+    for name in (*ROLES, "name", "mnemonic"):
+        if names.count(name) > 1:
+            raise BadInputError(f"{label}: {name!r} is there twice in one object; put all of it into one")
+    return dict(fields)
 
 
 def _entries(where: str, entries: object) -> list[Key]:
@@ -145,6 +172,8 @@ def _entries(where: str, entries: object) -> list[Key]:
 def _entry(where: str, entry: object) -> Key:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not entry["name"]:
         raise BadInputError(f"{where}.name is missing; give it a name and a mnemonic, as text")
+    if not _NAME.fullmatch(entry["name"]):
+        raise BadInputError(f"{where}.name: write 1 to 64 letters, digits, blanks, . _ @ + -; a letter or digit first")
     if not isinstance(entry.get("mnemonic"), str):
         raise BadInputError(f"{where}.mnemonic is missing; give it a name and a mnemonic, as text")
     mnemonic = Mnemonic(entry["mnemonic"])

@@ -3,9 +3,10 @@
 A mnemonic that somebody else knows is never a default: whoever wants one puts it into a keys file of their own.
 """
 
+import contextlib
+import errno
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,22 +23,41 @@ _LABELS = {"validators": "validator", "keys": "test", "relayers": "relayer", "re
 def new_keys(path: Path, counts: Mapping[str, int], *, words: int = 24) -> None:
     """A keys file at ``path`` with as many fresh entries of each role; only its owner can read it.
 
-    It appears whole or not at all, and never in place of another.
+    It never takes the place of another.
 
     Raises:
         ConflictError: there is something at ``path``.
         BadInputError: there is no directory to put it into.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as private:
-            made = Path(private) / path.name
-            write_durably(made, _filled({}, counts, words).reveal(), mode=_PRIVATE)
-            os.link(made, path)  # unlike a rename, it fails where there is a file
+        _create(path, _filled({}, counts, words))
     except FileNotFoundError as error:
         raise BadInputError(f"{path}: there is no directory {path.parent}; make it, or name another file") from error
     except FileExistsError:
         raise ConflictError(f"{path} exists, and keys are never overwritten; name another file") from None
     sync_directory(path.parent)
+
+
+def _create(path: Path, content: Secret) -> None:
+    """A new file, which gets its name when it is whole: a maker that is killed leaves nothing.
+
+    File systems that have no files without a name (NFS, FAT) may have no hard links either: there it is made in place.
+    """
+    try:
+        descriptor, nameless = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, _PRIVATE), True
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        descriptor, nameless = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE), False
+    with contextlib.ExitStack() as undo, os.fdopen(descriptor, "wb") as stream:
+        if not nameless:
+            undo.callback(path.unlink)
+        stream.write(content.reveal())
+        stream.flush()
+        os.fsync(descriptor)
+        if nameless:
+            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)  # by linkat(2): link(2) follows no link
+        undo.pop_all()
 
 
 def grow_keys(path: Path, counts: Mapping[str, int]) -> None:

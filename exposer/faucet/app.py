@@ -22,12 +22,12 @@ from exposer.duration import parse_duration
 from exposer.faucet import problem
 from exposer.faucet.chain import Chain
 from exposer.faucet.desk import Desk, Limits
+from exposer.faucet.drafter import Terms
 from exposer.faucet.journal import Journal
-from exposer.faucet.payer import Payer, Terms
+from exposer.faucet.payer import Payer
 from exposer.faucet.problem import Code, ProblemError
 from exposer.faucet.settings import FaucetSettings
 
-_LARGEST = 4096  # bytes of a request; the longest address is 90
 _WELCOME = """This is a faucet.
 POST {"address": "...", "denom": "..."} to /credit; /status says what there is to get.
 """
@@ -84,7 +84,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def credit(request: Request) -> Response:
     """200 once the credit is in a block; 202 where the chain takes its time: it stays owed."""
     faucet: Faucet = request.app.state.faucet
-    asked = _parse(await _body(request, parse_duration(faucet.settings.request_timeout)))
+    asked = _parse(await request.body())  # of limited size, and all of it here: see `exposer.faucet.protocol`
     outcome = await faucet.desk.credit(asked["address"], asked["denom"], faucet.payer)
     if outcome is None:
         return JSONResponse({"status": "pending"}, HTTPStatus.ACCEPTED)
@@ -145,19 +145,6 @@ async def live() -> Response:
 async def welcome() -> Response:
     """Always 200."""
     return PlainTextResponse(_WELCOME)
-
-
-async def _body(request: Request, limit: float) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limit):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > _LARGEST:
-                    raise ProblemError(Code.TOO_LARGE, f"a request has at most {_LARGEST} bytes")
-    except TimeoutError as error:
-        raise ProblemError(Code.REQUEST_TIMEOUT, "the request took too long to come") from error
-    return bytes(body)
 
 
 def _parse(body: bytes) -> dict[str, str]:

@@ -1,8 +1,11 @@
 """The chain as the faucet sees it: a node's RPC (CometBFT ``rpc/openapi``), asked over JSON-RPC by POST."""
 
+import asyncio
 import base64
 import hashlib
+import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -10,11 +13,18 @@ import httpx
 from exposer.errors import TemporaryError
 from exposer.protobuf import child, count, data, string
 
-_LIMIT = httpx.Timeout(10.0, connect=2.0)  # seconds; a node answers from its memory
+_LIMIT = 10.0  # seconds for a whole answer; a node answers from its memory
+_CONNECT = httpx.Timeout(_LIMIT, connect=2.0)
+_LARGEST = 64 << 20  # bytes of an answer; the SDK's largest block has 21 MiB, 28 in base64
+_CLIP = 300  # characters of a node's words
 
 
 class RefusedError(Exception):
-    """The node answers, and the answer is no; the text is its own."""
+    """The chain's application answers, and the answer is no: a code that is not 0. The text is its own."""
+
+
+class NodeError(TemporaryError):
+    """The node answers with an error of its own (JSON-RPC), which tells nothing about what became of the question."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,8 @@ class Status:
     height: int
     earliest: int
     """The oldest block that it still has."""
+    time: float
+    """Of its latest block, in seconds since the epoch."""
     catching_up: bool
 
 
@@ -39,9 +51,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Block:
-    """A block: its hash, and those of its transactions, in upper-case hex."""
+    """A block: its hash, and those of its transactions, in upper-case hex; its time in seconds since the epoch."""
 
     hash: str
+    time: float
     transactions: tuple[str, ...]
 
 
@@ -60,6 +73,7 @@ class Chain:
             str(result["node_info"]["network"]),
             int(sync["latest_block_height"]),
             int(sync["earliest_block_height"]),
+            _seconds(sync["latest_block_time"]),
             bool(sync["catching_up"]),
         )
 
@@ -80,61 +94,82 @@ class Chain:
         """What an account has (``cosmos.bank.v1beta1.Query/Balance``)."""
         response = await self._query("/cosmos.bank.v1beta1.Query/Balance", string(1, address) + string(2, denom))
         if not _passed(response):
-            raise TemporaryError(f"the node does not tell balances: {response.get('log', '')}")
+            raise TemporaryError(f"the node does not tell balances: {_words(response)}")
         return int(child(_value(response), 1, 2) or b"0")
 
     async def simulate(self, transaction: bytes) -> int:
         """The gas that a transaction would use now (``cosmos.tx.v1beta1.Service/Simulate``); raises `RefusedError`."""
         response = await self._query("/cosmos.tx.v1beta1.Service/Simulate", data(2, transaction))
         if not _passed(response):
-            raise RefusedError(str(response.get("log", "")))
+            raise RefusedError(_words(response))
         return count(child(_value(response), 1), 2)
 
     async def broadcast(self, transaction: bytes) -> None:
-        """Hand a transaction to the node; raises `RefusedError` where its mempool does not take it."""
+        """Hand a transaction to the node.
+
+        Raises:
+            RefusedError: the chain's own check (CheckTx) says no, so no mempool has it.
+            TemporaryError: nobody knows whether a mempool has it.
+        """
         try:
             result = await self._ask("broadcast_tx_sync", tx=base64.b64encode(transaction).decode())
-        except RefusedError as error:
+        except NodeError as error:
             if "already exists in cache" not in str(error):  # of CometBFT's mempool: it has been taken before
                 raise
             return
         if int(result["code"]) != 0:
-            raise RefusedError(str(result.get("log", "")))
+            raise RefusedError(_words(result))
+
+    async def most_gas(self) -> int | None:
+        """The gas that a block has room for, or None where there is no limit."""
+        params = (await self._ask("consensus_params"))["consensus_params"]
+        most = int(params["block"]["max_gas"])
+        return most if most > 0 else None
 
     async def block(self, height: int) -> Block:
         """A block that the chain has made."""
         result = await self._ask("block", height=str(height))
         transactions = map(base64.b64decode, result["block"]["data"]["txs"] or ())
         names = tuple(hashlib.sha256(transaction).hexdigest().upper() for transaction in transactions)
-        return Block(str(result["block_id"]["hash"]), names)
+        return Block(str(result["block_id"]["hash"]), _seconds(result["block"]["header"]["time"]), names)
 
     async def outcome(self, name: str, height: int, place: int) -> tuple[int, str]:
         """Code and log of a transaction in a block; a code of 0 is success."""
         try:
             result = (await self._ask("block_results", height=str(height)))["txs_results"][place]
-        except RefusedError:  # it keeps no results; its index may know
+        except NodeError:  # it keeps no results; its index may know
             result = (await self._ask("tx", hash=base64.b64encode(bytes.fromhex(name)).decode()))["tx_result"]
-        return int(result["code"]), str(result.get("log", ""))
+        return int(result["code"]), _words(result)
 
     async def _query(self, path: str, message: bytes) -> Any:
         return (await self._ask("abci_query", path=path, data=message.hex()))["response"]
 
     async def _ask(self, method: str, **parameters: str) -> Any:
-        """The result of one call; raises `RefusedError` where it is an error of the node's own."""
+        """The result of one call; raises `NodeError` where it is an error of the node's own."""
         question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         try:
-            answer = await self._client.post(self._url, json=question, timeout=_LIMIT)
-            document = answer.json()
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(_LIMIT):
+                document = json.loads(await self._answer(question))
+        except (httpx.HTTPError, TimeoutError) as error:
             raise TemporaryError(f"the node does not answer: {type(error).__name__}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TemporaryError("the node's RPC does not answer in JSON; does NODE_URL point to it?") from error
         if isinstance(document, dict) and "result" in document:
             return document["result"]
         refusal = document.get("error") if isinstance(document, dict) else None
         if isinstance(refusal, dict):
-            raise RefusedError(f"{refusal.get('message', '')}: {refusal.get('data', '')}")
-        raise TemporaryError(f"what answers at NODE_URL is no node's RPC (HTTP {answer.status_code})")
+            told = f"{refusal.get('message', '')}: {refusal.get('data', '')}"
+            raise NodeError(f"the node answers {method} with an error: {told[:_CLIP]}")
+        raise TemporaryError("what answers at NODE_URL is no node's RPC")
+
+    async def _answer(self, question: object) -> bytes:
+        body = bytearray()
+        async with self._client.stream("POST", self._url, json=question, timeout=_CONNECT) as response:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _LARGEST:
+                    raise TemporaryError(f"the node's answer is larger than {_LARGEST} bytes")
+        return bytes(body)
 
 
 def _passed(response: Any) -> bool:
@@ -143,3 +178,12 @@ def _passed(response: Any) -> bool:
 
 def _value(response: Any) -> bytes:
     return base64.b64decode(response.get("value") or "")
+
+
+def _words(result: Any) -> str:
+    return str(result.get("log", ""))[:_CLIP]
+
+
+def _seconds(text: str) -> float:
+    """Seconds since the epoch of an RFC 3339 time."""
+    return datetime.fromisoformat(text).timestamp()

@@ -93,14 +93,12 @@ class Desk:
 
     def _check(self, address: str, denom: str, payer: Payer) -> None:
         """Raises `ProblemError` where a credit cannot be accepted now."""
-        if self._closing:
-            raise ProblemError(Code.NOT_READY, "the faucet is stopping", wait=_SOON)
         since = self._ledger.times.get((address, denom))
         if since is not None:
             left = self._limits.cooldown - max(self.now() - since, 0.0)
             open_now = any(credit.account == (address, denom) for credit in self._ledger.owed.values())
             if left > 0 or open_now:
-                told = "its credit is under way" if open_now else "it was credited"
+                told = "its credit is under way" if open_now else "it was served lately"
                 raise ProblemError(Code.COOLING_DOWN, f"{told}; ask again later", wait=max(left, _SOON))
         if payer.obstacle:
             raise ProblemError(Code.NOT_READY, "the faucet cannot pay now", wait=_SOON)
@@ -114,22 +112,25 @@ class Desk:
 
     async def _accept(self, credit: Credit) -> None:
         """Write it down; until it is, its address cools down but nothing is owed."""
-        times = self._ledger.times
-        before = times.get(credit.account, -math.inf)
-        times[credit.account], self._entering[credit.number] = credit.time, credit
+        before = self._ledger.times.get(credit.account, -math.inf)
+        self._ledger.times[credit.account], self._entering[credit.number] = credit.time, credit
         try:
             await self._journal.enter(Accepted(credit))
         except OSError as error:
-            times[credit.account] = before
+            self._ledger.times[credit.account] = before
             log.error("FAUCET_DIR: %s; nothing is accepted that cannot be written down", error.strerror)  # noqa: TRY400 - a full disk
             raise ProblemError(Code.NOT_READY, "the faucet cannot pay now", wait=_SOON) from error
         finally:
             del self._entering[credit.number]
 
     async def _await(self, number: int) -> Outcome | None:
-        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        if self._closing:
+            return None
+        future: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
         try:
-            return await asyncio.wait_for(future, self._limits.patience)
+            async with asyncio.timeout(self._limits.patience):
+                return await future
         except TimeoutError:
             return None
         finally:

@@ -1,33 +1,43 @@
 """The journal: the faucet's entries in one file, each durable before anybody acts on it.
 
-``journal.jsonl`` has one entry a line. A crash can tear the last line only, which nobody has acted on: it is cut off.
-At each start the file is replaced by its sum, so it grows with one run of the faucet and not for ever.
+``journal.jsonl`` has a line for what became durable together. A crash can tear the last line only, which nobody has
+acted on: it is cut off. The file is replaced by its sum at each start and when it has grown; where there is no room
+for that, the faucet goes on with what it has.
 """
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from exposer.durable import write_durably
 from exposer.errors import TemporaryError
-from exposer.faucet.ledger import Entry, Ledger, decode, encode
+from exposer.faucet.ledger import Entry, Ledger, decode, encode, is_whole
 
 log = logging.getLogger(__name__)
 NAME = "journal.jsonl"
+_LARGE = 1 << 20
+_RESERVE = 64 << 10  # bytes of the volume in which what is owed can still be paid; nothing new is accepted then
 
 
 class Journal:
     """The file, open for more, and the ``ledger`` that is its sum; made by `open_journal`."""
 
-    def __init__(self, descriptor: int, ledger: Ledger) -> None:
+    def __init__(self, path: Path, ledger: Ledger, size: int, keep: float) -> None:
         self.ledger = ledger
-        self._descriptor = descriptor
-        self._size = os.fstat(descriptor).st_size
-        self._waiting: list[bytes] = []
+        self._path = path
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.ftruncate(self._descriptor, size)
+        self._size = size
+        self._renewed = 0  # its size when it was last replaced by its sum
+        self._keep = keep
+        self._failed = False
+        self._waiting: list[Entry] = []
         self._flush: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
 
@@ -37,37 +47,79 @@ class Journal:
         Raises:
             OSError: it is not in the file, and will not be.
         """
-        self._waiting.append(encode(entry))
+        self._waiting.append(entry)
         if self._flush is None:
             self._flush = asyncio.create_task(self._write_waiting())
         await asyncio.shield(self._flush)
-        self.ledger.apply(entry)
+
+    async def check(self) -> None:
+        """Make room; raises `OSError` while nothing more should be accepted."""
+        volume = os.fstatvfs(self._descriptor)
+        short = volume.f_bavail * volume.f_frsize < _RESERVE
+        if self._failed or (self._size > 2 * self._renewed and (short or self._size > _LARGE)):
+            async with self._writing:
+                self._forget()
+                entries = list(self.ledger.snapshot())
+                await asyncio.to_thread(self._renew, entries)
+        if short:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def renew(self) -> None:
+        """Replace the file by its sum, where there is room for both."""
+        self._forget()
+        try:
+            self._renew(list(self.ledger.snapshot()))
+        except OSError as error:
+            log.warning("FAUCET_DIR: the journal stays as long as it is: %s", error.strerror)
+
+    def close(self) -> None:
+        """Let the file go."""
+        os.close(self._descriptor)
 
     async def _write_waiting(self) -> None:
         async with self._writing:  # until the sync before is through, more may join
-            lines, self._waiting, self._flush = self._waiting, [], None
-            await asyncio.to_thread(self._write, b"".join(lines))
+            entries, self._waiting, self._flush = self._waiting, [], None
+            await asyncio.to_thread(self._write, encode(*entries))
+            for entry in entries:
+                self.ledger.apply(entry)
 
-    def _write(self, lines: bytes) -> None:
+    def _write(self, line: bytes) -> None:
         try:
             written = 0
-            while written < len(lines):
-                written += os.pwrite(self._descriptor, lines[written:], self._size + written)
+            while written < len(line):
+                written += os.pwrite(self._descriptor, line[written:], self._size + written)
             os.fsync(self._descriptor)
         except OSError:
+            self._failed = True
             with contextlib.suppress(OSError):  # else the next start reads what nobody was promised
                 os.ftruncate(self._descriptor, self._size)
             raise
-        self._size += len(lines)
+        self._size += len(line)
+
+    def _forget(self) -> None:
+        now = time.time()
+        self.ledger.forget(now - self._keep, now)
+
+    def _renew(self, entries: list[Entry]) -> None:
+        whole = b"".join(map(encode, entries))
+        try:
+            write_durably(self._path, whole, mode=0o600)
+        except OSError:
+            self._path.with_name(f"{NAME}.tmp").unlink(missing_ok=True)
+            raise
+        former, self._descriptor = self._descriptor, os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
+        os.close(former)
+        self._size = self._renewed = len(whole)
+        self._failed = False
 
 
 @contextlib.contextmanager
-def open_journal(directory: Path, since: float) -> Iterator[Journal]:
+def open_journal(directory: Path, keep: float) -> Iterator[Journal]:
     """The journal in ``directory``, read, and held by this process alone.
 
     Args:
         directory: where it is, or begins.
-        since: seconds since the epoch; a credit that was paid before it is forgotten.
+        keep: seconds for which a credit that was paid is remembered.
 
     Raises:
         TemporaryError: another faucet holds it.
@@ -79,22 +131,21 @@ def open_journal(directory: Path, since: float) -> Iterator[Journal]:
         except BlockingIOError as error:
             raise TemporaryError("FAUCET_DIR: another faucet is at work on this volume; let it end first") from error
         path = directory / NAME
-        ledger = read(path)
-        write_durably(path, b"".join(map(encode, ledger.snapshot(since))), mode=0o600)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            yield Journal(descriptor, ledger)
-        finally:
-            os.close(descriptor)
+        with contextlib.closing(Journal(path, *read(path), keep)) as journal:
+            journal.renew()
+            yield journal
 
 
-def read(path: Path) -> Ledger:
-    """The sum of a journal, which may not be there yet; raises `MismatchError` where it is damaged."""
-    ledger = Ledger()
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as lines:
-        for line in lines:
-            if line.endswith(b"\n"):
-                ledger.apply(decode(line))
-            else:
-                log.info("the journal's last line was torn by a crash, before anybody acted on it")
-    return ledger
+def read(path: Path) -> tuple[Ledger, int]:
+    """The sum of a journal, which may not be there yet, and the bytes that are whole; raises `MismatchError`."""
+    ledger, size, lines = Ledger(), 0, list[bytes]()
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
+        lines = stream.readlines()
+    for number, line in enumerate(lines, 1):
+        if number == len(lines) and not is_whole(line):
+            log.warning("FAUCET_DIR: the journal's last line was torn by a crash, before anybody acted on it")
+            break
+        for entry in decode(line):
+            ledger.apply(entry)
+        size += len(line)
+    return ledger, size

@@ -1,23 +1,28 @@
 """What the faucet owes and what it has paid: a state that is nothing but the sum of its journal's entries.
 
-accepted   a client may rely on it: it is paid once, whatever happens to the faucet or the node
+accepted   a client may rely on it: it is paid once, whatever happens to the faucet or the node, or it is refused
 signed     the very bytes, written down before any node sees them: no others are made until their fate is known
 settled    they are in a block; with code 0 their credits are paid, with another they are owed again
 voided     they are in no block and can never be (their timeout height has passed, or their sequence is used up)
-refused    the chain takes the credit from nobody: not owed any more
+refused    not owed any more: the chain does not take the credit, or it was in three transactions that failed in a block
 anchored   which chain this is: one of its oldest blocks
 """
 
 import base64
 import json
+from binascii import crc32
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from exposer.errors import MismatchError
 from exposer.faucet.credit import Credit
 
-_DAMAGED = "the faucet's journal is damaged; it is never repaired silently, because a credit might be paid twice"
+_DAMAGED = (
+    "FAUCET_DIR: journal.jsonl is damaged; it is never repaired silently, because a credit might be paid twice. "
+    "Restore the volume; or remove the file: then what was owed is not paid, and every address may ask again"
+)
+_CRC = len('{"crc":"00000000",')
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,11 @@ class Cooling:
 
 @dataclass(frozen=True)
 class Anchored:
-    """The chain that all later entries are about, by one of its blocks."""
+    """The chain that all later entries are about, by one of its blocks; ``time`` is the block's."""
 
     height: int
     hash: str
+    time: float
 
 
 Entry = Accepted | Signed | Settled | Voided | Refused | Cooling | Anchored
@@ -130,19 +136,26 @@ class Ledger:
             case Voided(hash=name):
                 self._close(name)
             case Refused(number):
-                self.times.pop(self._drop(number).account, None)
+                self._drop(number)
             case Cooling(address, denom, time):
                 self.times[address, denom] = time
             case Anchored():
                 self._anchor(entry)
 
-    def snapshot(self, since: float) -> Iterator[Entry]:
-        """The entries that lead to this state, without what has cooled down ``since``."""
+    def forget(self, since: float, now: float) -> None:
+        """Drop what has cooled down ``since``; what a wrong clock once put after ``now`` cools down from now on."""
+        owed = {credit.account for credit in self.owed.values()}
+        self.times = {
+            account: min(time, now) for account, time in self.times.items() if time > since or account in owed
+        }
+
+    def snapshot(self) -> Iterator[Entry]:
+        """The entries that lead to this state."""
         if self.anchor:
             yield self.anchor
         owed = {credit.account for credit in self.owed.values()}
         for (address, denom), time in self.times.items():
-            if time > since and (address, denom) not in owed:
+            if (address, denom) not in owed:
                 yield Cooling(address, denom, time)
         for number, credit in self.owed.items():
             yield Accepted(credit, self.failures[number])
@@ -177,24 +190,39 @@ class Ledger:
         self.anchor = entry
 
 
-def encode(entry: Entry) -> bytes:
-    """An entry as a line of the journal (JSON)."""
+def encode(*entries: Entry) -> bytes:
+    """Entries that become durable together, as one line of the journal: JSON, with the CRC-32 of all behind it."""
+    text = json.dumps({"entries": [*map(_fields, entries)]}, separators=(",", ":"))[1:].encode()
+    return b'{"crc":"%08x",%s\n' % (crc32(text), text)
+
+
+def is_whole(line: bytes) -> bool:
+    """Whether a line is as it was written."""
+    return line.endswith(b"\n") and line[:_CRC] == b'{"crc":"%08x",' % crc32(line[_CRC:-1])
+
+
+def decode(line: bytes) -> list[Entry]:
+    """The entries in a line; raises `MismatchError`."""
+    if not is_whole(line):
+        raise MismatchError(_DAMAGED)
+    try:
+        return [*map(_entry, json.loads(line)["entries"])]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise MismatchError(_DAMAGED) from error
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
     fields = asdict(entry)
     if isinstance(entry, Signed):
         fields["transaction"] = base64.b64encode(entry.transaction).decode()
-    return json.dumps({"is": type(entry).__name__.lower(), **fields}, separators=(",", ":")).encode() + b"\n"
+    return {"is": type(entry).__name__.lower(), **fields}
 
 
-def decode(line: bytes) -> Entry:
-    """The entry in a line; raises `MismatchError`."""
-    try:
-        fields = json.loads(line)
-        kind = Ledger.KINDS[fields.pop("is")]
-        if kind is Accepted:
-            fields["credit"] = Credit(**fields["credit"])
-        if kind is Signed:
-            fields["transaction"] = base64.b64decode(fields["transaction"], validate=True)
-            fields["credits"] = tuple(fields["credits"])
-        return kind(**fields)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise MismatchError(_DAMAGED) from error
+def _entry(fields: dict[str, Any]) -> Entry:
+    kind = Ledger.KINDS[fields.pop("is")]
+    if kind is Accepted:
+        fields["credit"] = Credit(**fields["credit"])
+    if kind is Signed:
+        fields["transaction"] = base64.b64decode(fields["transaction"], validate=True)
+        fields["credits"] = tuple(fields["credits"])
+    return kind(**fields)

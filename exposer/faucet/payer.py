@@ -7,38 +7,27 @@ signed is either found in a block between its signing and its timeout height, or
 
 import asyncio
 import logging
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from exposer.accounts.purse import Purse
 from exposer.errors import TemporaryError
 from exposer.faucet.chain import Account, Chain, RefusedError
-from exposer.faucet.credit import Credit
+from exposer.faucet.drafter import Drafter, Terms
 from exposer.faucet.journal import Journal
 from exposer.faucet.ledger import Refused, Settled, Signed, Voided
 from exposer.faucet.tip import Tip
-from exposer.faucet.transaction import Draft, Prices, transaction_hash
+from exposer.faucet.transaction import transaction_hash
 
 log = logging.getLogger(__name__)
-_LIFETIME = 30
-"""Blocks in which a transaction may be; a lost one is given up after them."""
 _GATHER = 0.05  # seconds that the first credit waits for others
 _LOOK = 0.2  # seconds between looks for a block
 _IDLE = 2.0  # seconds between looks at the node while there is nothing to pay
 _AGAIN, _RARELY = 1.0, 30.0  # seconds after a failure, and after many that are the transaction's own
-_OTHERS = "incorrect account sequence"  # the SDK's ErrWrongSequence: somebody else uses the account just now
 _FAILURES = 3  # of one credit in a block, then it is refused
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How transactions are made: at most so many credits in one, so much gas above the estimate, at these prices."""
-
-    batch: int
-    adjustment: float
-    prices: Prices
 
 
 @dataclass(frozen=True)
@@ -70,14 +59,14 @@ class Payer:
         self._chain = chain
         self._journal = journal
         self._ledger = journal.ledger
-        self._terms = terms
+        self._batch = terms.batch
+        self._drafter = Drafter(purse, chain, self.tip, journal.ledger, terms)
         self._tell = tell
         self._work = asyncio.Event()
         self._most = terms.batch
         self._looked = 0  # the block up to which the signed transaction was looked for
-        self._sent: float | None = None  # when it was last handed to the node by this process
+        self._sent = 0.0  # when it was last handed to the node by this process
         self._refusals = 0  # of transactions, since the node last took one
-        self._doubted: set[int] = set()  # credits that the chain has refused once
 
     def wake(self) -> None:
         """There is something to pay."""
@@ -88,44 +77,55 @@ class Payer:
         while True:
             try:
                 await self._turn()
-            except (TemporaryError, RefusedError, OSError) as error:
+                await self._journal.check()
+            except OSError as error:
+                self._hinder(f"FAUCET_DIR: {error.strerror}; free space or repair the volume, and it goes on")
+            except (TemporaryError, RefusedError) as error:
                 self._hinder(str(error))
             except Exception as error:  # noqa: BLE001 - a node's answer in another form must not end the payments
                 self._hinder(f"{type(error).__name__}, a fault of the faucet or of the node's answer", error)
             else:
+                self._clear()
+                if not self._ledger.owed:
+                    await self._rest()
                 continue
             await asyncio.sleep(min(_AGAIN * 2**self._refusals, _RARELY))
 
     def _hinder(self, obstacle: str, cause: Exception | None = None) -> None:
-        if obstacle != self.obstacle:
+        if re.sub(r"\d+", "", obstacle) != re.sub(r"\d+", "", self.obstacle):  # heights go on
             log.warning("cannot pay: %s", obstacle, exc_info=cause)
         self.obstacle = obstacle
 
     def _clear(self) -> None:
-        if self.obstacle and not self._refusals:
+        if self.obstacle:
             log.info("ready: %s pays on %s", self._purse.address, self._purse.chain_id)
             self.obstacle = ""
 
+    async def _rest(self) -> None:
+        self._work.clear()
+        with suppress(TimeoutError):  # Python 3.11's wait_for() can lose a cancellation
+            async with asyncio.timeout(_IDLE):
+                await self._work.wait()
+        await asyncio.sleep(_GATHER)
+
     async def _turn(self) -> None:
+        """One step; what hindered it is over where it raises nothing."""
         await self.tip.meet(again=bool(self.obstacle))
         if self._ledger.signed:
             await self._follow(self._ledger.signed)
-            return
-        account = await self.tip.look()
-        self._clear()
-        if not self._ledger.due():
-            self._work.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), _IDLE)
-            await asyncio.sleep(_GATHER)
-            return
-        await self._pay(account)
+        else:
+            account = await self.tip.look()
+            if self._ledger.due():
+                await self._pay(account)
 
     # -- paying -------------------------------------------------------------------------------------------------
 
     async def _pay(self, account: Account) -> None:
-        draft = await self._draft(self._ledger.due()[: self._most], account)
+        draft = await self._drafter.draft(self._ledger.due()[: self._most], account)
+        for number, empty in self._drafter.refused.items():
+            await self._refuse(number, empty=empty)
         if draft is None:
+            await asyncio.sleep(_LOOK)
             return
         transaction = draft.sign(self._purse)
         numbers = tuple(credit.number for credit in draft.credits)
@@ -133,60 +133,23 @@ class Payer:
         signed = Signed(name, transaction, draft.sequence, account.height, draft.until, numbers)
         await self._journal.enter(signed)
         self._looked = account.height
-        await self._send(signed)
+        await self._send(signed, fresh=True)
 
-    async def _draft(self, batch: Sequence[Credit], account: Account) -> Draft | None:
-        """A transaction that the chain would take, of as many of these credits as it takes together."""
-        while batch:
-            draft = Draft(batch, account.number, account.sequence, account.height + _LIFETIME)
-            try:
-                used = await self._chain.simulate(draft.sign(self._purse))
-            except RefusedError as error:
-                log.info("the chain refuses %d credits together: %s", len(batch), error)
-                batch = [] if _OTHERS in str(error) else await self._sift(batch, draft)
-            else:
-                worst = max(self._ledger.failures[credit.number] for credit in batch)
-                return draft.with_gas(int(used * self._terms.adjustment * (1 + worst)), self._terms.prices)
-        await asyncio.sleep(_LOOK)
-        return None
+    async def _refuse(self, number: int, *, empty: bool) -> None:
+        await self._journal.enter(Refused(number))
+        self._tell(number, Outcome(empty=empty))
 
-    async def _sift(self, batch: Sequence[Credit], draft: Draft) -> Sequence[Credit]:
-        """Those of the credits that the chain takes alone; where it takes each, then half of them.
+    async def _send(self, signed: Signed, *, fresh: bool) -> None:
+        """Hand a transaction to the node. One that is ``fresh``, so no node has it, is void where the chain refuses it.
 
-        One refusal may be an accident; the second is an answer.
+        After any other answer, or none, it may be on its way.
         """
-        good = [credit for credit in batch if await self._is_taken(credit, draft)]
-        if len(good) == len(batch):
-            return good[: len(good) // 2]
-        await self.tip.look()
-        for credit in batch:
-            if credit not in good and credit.number in self._doubted:
-                await self._refuse(credit, empty=self.tip.funds[credit.denom] < credit.amount)
-        self._doubted = {credit.number for credit in batch if credit not in good} & self._ledger.owed.keys()
-        return good
-
-    async def _is_taken(self, credit: Credit, draft: Draft) -> bool:
-        alone = Draft([credit], draft.account_number, draft.sequence, draft.until)
-        try:
-            await self._chain.simulate(alone.sign(self._purse))
-        except RefusedError as error:
-            log.info("the chain refuses to credit %s: %s", credit.address, error)
-            return False
-        return True
-
-    async def _refuse(self, credit: Credit, *, empty: bool) -> None:
-        await self._journal.enter(Refused(credit.number))
-        self._tell(credit.number, Outcome(empty=empty))
-
-    async def _send(self, signed: Signed) -> None:
-        """Hand a transaction to the node. One that no node has seen before and that is refused will never be paid."""
-        fresh, self._sent = self._sent is None, time.monotonic()
+        self._sent = time.monotonic()
         try:
             await self._chain.broadcast(signed.transaction)
         except RefusedError as error:
             if not fresh:
                 return  # it may be in a block by now
-            self._most = max(1, len(signed.credits) // 2)
             await self._void(signed)
             self._refusals += 1
             if self._refusals > 1:  # the first may be due to somebody else who uses the account
@@ -201,13 +164,11 @@ class Payer:
         account = await self.tip.look()
         if await self._found(signed, account):
             return
-        self._clear()
         if account.height >= signed.until or account.sequence > signed.sequence:
             log.warning("transaction %s is in no block and never will be; its credits get another", signed.hash)
             await self._void(signed)
-        elif self._sent is None or time.monotonic() - self._sent > _IDLE:
-            self._sent = self._sent or time.monotonic()  # what an earlier process signed may have been seen
-            await self._send(signed)
+        elif self.obstacle or time.monotonic() - self._sent > _IDLE:
+            await self._send(signed, fresh=False)
         else:
             await asyncio.sleep(_LOOK)
 
@@ -231,12 +192,11 @@ class Payer:
 
     async def _settle(self, signed: Signed, height: int, code: int, text: str) -> None:
         await self._journal.enter(Settled(signed.hash, height, code))
-        self._sent = None
         self.transactions += 1
         count = len(signed.credits)
         if code == 0:
             log.info("paid %d credits with %s in block %d", count, signed.hash, height)
-            self._most = min(self._terms.batch, 2 * max(self._most, count))
+            self._most = min(self._batch, 2 * max(self._most, count))
             for number in signed.credits:
                 self._tell(number, Outcome(signed.hash, height))
             return
@@ -244,8 +204,9 @@ class Payer:
         self._most = max(1, count // 2)
         for number in signed.credits:
             if self._ledger.failures[number] >= _FAILURES:
-                await self._refuse(self._ledger.owed[number], empty=False)
+                await self._refuse(number, empty=False)
 
     async def _void(self, signed: Signed) -> None:
+        """Give it up; a block may have had no room for so many."""
         await self._journal.enter(Voided(signed.hash))
-        self._sent = None
+        self._most = max(1, len(signed.credits) // 2)

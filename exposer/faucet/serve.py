@@ -5,7 +5,6 @@ import logging
 import math
 import signal
 import socket
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from types import FrameType
@@ -19,12 +18,15 @@ from exposer.duration import parse_duration
 from exposer.errors import ExposerError, from_os_error
 from exposer.faucet.app import Faucet, create_app
 from exposer.faucet.journal import open_journal
+from exposer.faucet.protocol import Doors, protocol
 from exposer.faucet.settings import FaucetSettings
+from exposer.listener import AT_ONCE, BACKLOG, Listener, most_connections
 from exposer.settings import read_settings
 from exposer.sockets import address, bind, end_by
 
 logger = logging.getLogger(__name__)
-_BACKLOG = 1024
+_OTHER_DESCRIPTORS = 80  # the loop's, the log's, the volume's, the node's, and of connections that are just being ended
+_NO_CREDIT = 1000  # connections beside those of credits that may be under way
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,16 +55,17 @@ def _serve(settings: FaucetSettings) -> int:
     purse = Purse.read(settings.dir)
     if settings.amount:
         purse = replace(purse, amounts=parse_coins(settings.amount, "FAUCET_AMOUNT"))
-    since = time.time() - parse_duration(settings.cooldown)
     with (
-        open_journal(settings.dir, since) as journal,
-        bind(settings.host, settings.port, settings.fd, backlog=_BACKLOG) as listener,
+        open_journal(settings.dir, parse_duration(settings.cooldown)) as journal,
+        bind(settings.host, settings.port, settings.fd, backlog=BACKLOG) as listener,
     ):
         if journal.ledger.owed:
             logger.info("%d credits are owed from before", len(journal.ledger.owed))
-        server = Server(Faucet(settings, purse, journal), parse_duration(settings.drain))
+        most = most_connections(settings.max_queue + _NO_CREDIT, others=_OTHER_DESCRIPTORS)
+        doors = Doors(most, parse_duration(settings.request_timeout))
+        server = Server(Faucet(settings, purse, journal), doors, parse_duration(settings.drain))
         try:
-            server.run(sockets=[listener])
+            server.run(sockets=[Listener(listener, None)])
         except KeyboardInterrupt:
             end_by(signal.SIGINT)
     return 128 + server.ended_by
@@ -71,12 +74,13 @@ def _serve(settings: FaucetSettings) -> int:
 class Server(uvicorn.Server):
     """uvicorn's server, which answers its clients before it ends, and ends at once at a second signal."""
 
-    def __init__(self, faucet: Faucet, drain: float) -> None:
+    def __init__(self, faucet: Faucet, doors: Doors, drain: float) -> None:
         """``drain`` is in seconds."""
         super().__init__(
             uvicorn.Config(
                 create_app(faucet),
                 loop="asyncio",
+                http=protocol(doors),
                 ws="none",
                 lifespan="on",
                 log_config=None,
@@ -84,7 +88,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                backlog=_BACKLOG,
+                backlog=AT_ONCE,
                 timeout_graceful_shutdown=math.ceil(drain) + 1,
             )
         )

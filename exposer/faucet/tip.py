@@ -4,7 +4,7 @@ import logging
 
 from exposer.accounts.purse import Purse
 from exposer.errors import TemporaryError
-from exposer.faucet.chain import Account, Chain
+from exposer.faucet.chain import Account, Chain, Status
 from exposer.faucet.journal import Journal
 from exposer.faucet.ledger import Anchored
 
@@ -34,19 +34,27 @@ class Tip:
         if status.height < 1 or status.catching_up:
             raise TemporaryError(f"the node is at height {status.height}, not at the chain's tip yet")
         if again or status.height < self._seen:
-            await self._anchor(status.earliest)
+            await self._anchor(status)
         self._seen, self.earliest = status.height, status.earliest
 
-    async def _anchor(self, earliest: int) -> None:
-        """Notice a chain that began anew under its old name: its oldest blocks are others."""
+    async def _anchor(self, status: Status) -> None:
+        """Notice a chain that began anew under its old name: a block that is known is another, or came later.
+
+        A chain's block times only grow (CometBFT, BFT time). So a tip below the known block is of a node that is behind
+        while it is older, and of another chain where it is younger.
+        """
         known = self._journal.ledger.anchor
-        if known and known.height >= earliest:
-            if (await self._chain.block(known.height)).hash == known.hash:
-                return
-            log.warning("%s has begun anew: nothing has been paid on it yet", self._purse.chain_id)
-        elif known:
+        if known and known.height < status.earliest:
             return  # that block was pruned, so the chain has gone on
-        await self._journal.enter(Anchored(earliest, (await self._chain.block(earliest)).hash))
+        if known and known.height > status.height:
+            if status.time <= known.time:
+                raise TemporaryError(f"the node is at height {status.height}, behind what is known of the chain")
+        elif known and (await self._chain.block(known.height)).hash == known.hash:
+            return
+        if known:
+            log.warning("%s has begun anew: nothing has been paid on it yet", self._purse.chain_id)
+        block = await self._chain.block(status.earliest)
+        await self._journal.enter(Anchored(status.earliest, block.hash, block.time))
 
     async def look(self) -> Account:
         """The account as it is now; `funds` is what it has.

@@ -8,11 +8,12 @@ from exposer.accounts.coins import parse_coins, to_json
 from exposer.errors import BadInputError, MismatchError
 from exposer.genesis import edit
 from exposer.genesis.document import render
-from exposer.genesis.grants import Grants
+from exposer.genesis.grants import Grants, module_error
 from exposer.genesis.scan import Span
 from exposer.genesis.source import Change, Source
 
 _LIST = 3  # app_state.auth.accounts: the level of a list, whose elements stand one deeper
+_LISTS = (("auth", "accounts"), ("bank", "balances"), ("bank", "supply"))
 _ADDRESS, _NUMBER = "@address@", "@number@"
 Moved = Mapping[str, Mapping[str, int]]
 """Address -> denomination -> what its balance grows by, or shrinks where it is negative."""
@@ -40,6 +41,11 @@ def base_account(account: Mapping[str, Any]) -> Mapping[str, Any]:
     return account
 
 
+def held(balance: Mapping[str, Any]) -> dict[str, int]:
+    """Denomination -> amount of a balance; a list that is empty may be left out, or null."""
+    return {coin["denom"]: int(coin["amount"]) for coin in balance.get("coins") or []}
+
+
 def first_shape(source: Source) -> Shape:
     """The shape of a genesis's first account; raises `MismatchError` where it has none."""
     for run in source.runs(source.find("app_state", "auth", "accounts")):
@@ -59,31 +65,42 @@ def add_accounts(source: Source, grants: Grants, shape: Shape, moved: Moved | No
     Raises:
         BadInputError: this is no genesis of an SDK chain, or an account that is there already is to vest.
     """
-    accounts, balances = (source.find("app_state", *path) for path in (("auth", "accounts"), ("bank", "balances")))
-    supply = source.find("app_state", "bank", "supply")
-    if not (accounts and balances and supply):
-        raise BadInputError(f"{source.field}: it has no app_state with auth.accounts, bank.balances and bank.supply")
+    accounts, balances, supply = (_place(source, *path) for path in _LISTS)
     there, number = _survey(source, grants)
     fresh = (address for address, _ in grants if address not in there)
     items = _accounts(fresh, grants, shape, number, source.indent)
     changes = [edit.append(source, accounts, items, _LIST), *_balances(source, balances, grants, moved or {})]
-    stated = source.value(supply)
+    stated = source.value(supply) or []
     if stated or next(source.runs(balances), None) is None:
-        total = _plus({coin["denom"]: int(coin["amount"]) for coin in stated}, grants.total)
+        total = _plus(held({"coins": stated}), grants.total)
         changes.append(edit.replace(source, supply, to_json(total), _LIST))
     return changes
+
+
+def _place(source: Source, *path: str) -> Span:
+    """A list in the genesis, which Go may have written as null."""
+    span = source.find("app_state", *path)
+    if span is None:
+        raise BadInputError(f"{source.field}: it has no app_state with auth.accounts, bank.balances and bank.supply")
+    if source.kind(span) not in "[n":
+        raise BadInputError(f"{source.field}: app_state.{'.'.join(path)} is no list; let its own chain export it")
+    return span
 
 
 def signers(source: Source, grants: Grants, addresses: Iterable[str]) -> dict[str, Signer]:
     """How the chain will know these addresses, all of them in ``grants``, when it reads the gentxs of its genesis.
 
     In block 0 every number is 0 (``x/auth/ante/sigverify.go``); a chain with an initial height has no block 0.
+
+    Raises:
+        BadInputError: the genesis is no SDK chain's, or a grant is to an account that can have none.
     """
     wanted = set(addresses)
-    there, number = _survey(source, grants)
+    with source.expected_form():
+        there, number = _survey(source, grants)
+        late = int(source.get("initial_height") or 0) > 1
     fresh = (address for address, _ in grants if address not in there)
     known = there | {address: Signer(count, 0) for count, address in enumerate(fresh, number) if address in wanted}
-    late = int(source.get("initial_height") or 0) > 1
     return {address: known[address] if late else Signer(0, known[address].sequence) for address in wanted}
 
 
@@ -92,10 +109,13 @@ def _survey(source: Source, grants: Grants) -> tuple[dict[str, Signer], int]:
     there: dict[str, Signer] = {}
     number = 0
     for run in source.runs(source.find("app_state", "auth", "accounts")):
-        for account in map(base_account, run.values):
+        for outer in run.values:
+            account = base_account(outer)
             own = int(account.get("account_number") or 0)
             number = max(number, own + 1)
             if account.get("address") in grants:
+                if "name" in outer:  # a ModuleAccount
+                    raise module_error("GENESIS_BALANCES", account["address"], outer["name"])
                 there[str(account["address"])] = Signer(own, int(account.get("sequence") or 0))
     if vesting := sorted(there.keys() & grants.vesting.keys()):
         raise BadInputError(f"GENESIS_BALANCES: {vesting[0]} has an account already; only a new one can vest")
@@ -133,8 +153,7 @@ def _balances(source: Source, balances: Span, grants: Grants, moved: Moved) -> I
             address = balance["address"]
             if address in grants or address in moved:
                 there.add(address)
-                held = {coin["denom"]: int(coin["amount"]) for coin in balance["coins"]}
-                coins = _plus(_plus(held, grants.coins(address)), moved.get(address, {}))
+                coins = _plus(_plus(held(balance), grants.coins(address)), moved.get(address, {}))
                 yield edit.replace(source, span, balance | {"coins": to_json(coins)}, _LIST + 1)
     yield edit.append(source, balances, _new_balances(there, grants, moved, source.indent), _LIST)
 
@@ -146,11 +165,12 @@ def _new_balances(there: set[str], grants: Grants, moved: Moved, indent: str) ->
         return render(balance, indent, _LIST + 1).replace(b"%", b"%%").replace(_ADDRESS.encode(), b"%b")
 
     for address, coins in grants:
-        if address not in there:
+        if address not in there and address not in moved:
             yield template(coins) % address.encode()
     for address, funds in moved.items():
-        if address not in there and address not in grants:
-            yield render({"address": address, "coins": to_json(dict(funds))}, indent, _LIST + 1)
+        if address not in there:
+            coins_of_both = to_json(_plus(grants.coins(address), funds))
+            yield render({"address": address, "coins": coins_of_both}, indent, _LIST + 1)
 
 
 def _plus(coins: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:

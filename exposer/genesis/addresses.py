@@ -3,6 +3,7 @@
 The checksum is linear: it is the exclusive or of what each character contributes at its position, from tables.
 """
 
+import hashlib
 import re
 from functools import cache, reduce
 from operator import getitem, xor
@@ -52,6 +53,11 @@ class AddressForm:
                 f"{where}: the checksum of '0x{digits}' (EIP-55) is wrong; copy it again, or in lower case"
             )
         return encode_address(self.prefix, bytes.fromhex(digits))
+
+
+def module_address(prefix: str, module: str) -> str:
+    """The address of a module's account: the first 20 bytes of the SHA-256 of its name (``x/auth/types``)."""
+    return encode_address(prefix, hashlib.sha256(module.encode()).digest()[:20])
 
 
 def _mixed(digits: str) -> str:

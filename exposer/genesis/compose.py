@@ -34,8 +34,9 @@ def compose(source: Source, target: Path, parts: Parts) -> None:
     Raises:
         BadInputError: the base is no genesis of an SDK chain.
     """
-    aside = set_validators_aside(source, parts.prefix)
-    changes = [*aside.changes, *add_accounts(source, parts.grants, parts.shape, aside.moved)]
+    with source.expected_form():
+        aside = set_validators_aside(source, parts.prefix)
+        changes = [*aside.changes, *add_accounts(source, parts.grants, parts.shape, aside.moved)]
     for path, value in (
         (("chain_id",), parts.chain_id),
         (("genesis_time",), parts.genesis_time),
@@ -45,6 +46,6 @@ def compose(source: Source, target: Path, parts: Parts) -> None:
         if span is None:
             raise BadInputError(f"{source.field}: it has no {'.'.join(path)}, which every SDK chain's genesis has")
         changes.append(edit.replace(source, span, value, len(path)))
-    with target.open("wb") as stream:
+    with target.open("wb") as stream, source.expected_form():
         source.rewrite(stream, changes)
     target.chmod(0o644)  # public: a sidecar may be another user

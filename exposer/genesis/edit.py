@@ -1,6 +1,7 @@
 """Changes of a document's values, written in the style that its other values have."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from exposer.genesis.document import render
@@ -16,7 +17,9 @@ def replace(source: Source, span: Span, value: Any, level: int) -> Change:
 
 
 def append(source: Source, span: Span, items: Iterable[bytes], level: int) -> Change:
-    """``items``, each rendered for ``level + 1``, behind the last element of the array at ``span``."""
+    """``items``, each rendered for ``level + 1``, behind the last of the array at ``span``, which may be null."""
+    if source.kind(span) != "[":
+        return Change(span, chain([b"["], _joined(source.indent, items, level, first=True), [b"]"]))
     inside = Span(span.start + 1, span.end - 1)
     last = _end_of_text(source, inside)
     empty = last == inside.start

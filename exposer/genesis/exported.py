@@ -5,14 +5,14 @@ pool of what is not bonded. ``staking.exported`` stays true: the SDK takes rewar
 (``x/staking/keeper/genesis.go``), and expects no power of a validator that is not in ``last_validator_powers``.
 """
 
-import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from exposer.accounts.address import decode_address, encode_address
+from exposer.accounts.address import decode_address
 from exposer.errors import BadInputError
 from exposer.genesis import edit
 from exposer.genesis.accounts import Moved
+from exposer.genesis.addresses import module_address
 from exposer.genesis.scan import Span
 from exposer.genesis.source import Change, Source
 
@@ -33,15 +33,15 @@ class Aside(NamedTuple):
     moved: Moved
 
 
-def module_address(prefix: str, module: str) -> str:
-    """The address of a module's account: the first 20 bytes of the SHA-256 of its name (``x/auth/types``)."""
-    return encode_address(prefix, hashlib.sha256(module.encode()).digest()[:20])
-
-
 def operators(source: Source) -> set[bytes]:
-    """The accounts, as bytes, of the validators that are in the state."""
-    runs = source.runs(source.find(*_STAKING, "validators"))
-    return {decode_address(str(one.get("operator_address")))[1] for run in runs for one in run.values}
+    """The accounts, as bytes, of the validators that are in the state.
+
+    Raises:
+        BadInputError: one of them has no such address.
+    """
+    with source.expected_form():
+        runs = source.runs(source.find(*_STAKING, "validators"))
+        return {decode_address(str(one.get("operator_address")))[1] for run in runs for one in run.values}
 
 
 def set_validators_aside(source: Source, prefix: str) -> Aside:
@@ -70,6 +70,8 @@ def set_validators_aside(source: Source, prefix: str) -> Aside:
     denom = source.get(*_STAKING, "params", "bond_denom")
     if not bonded:
         return Aside(changes, {})
+    if not isinstance(denom, str):
+        raise BadInputError(f"{source.field}: it has no app_state.staking.params.bond_denom, and bonded validators")
     pools = {"bonded_tokens_pool": -bonded, "not_bonded_tokens_pool": bonded}
     return Aside(changes, {module_address(prefix, pool): {denom: amount} for pool, amount in pools.items()})
 

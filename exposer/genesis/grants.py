@@ -6,11 +6,22 @@ from pathlib import Path
 
 from exposer.accounts.coins import parse_coins, render_coins
 from exposer.errors import BadInputError
-from exposer.genesis.addresses import AddressForm
+from exposer.genesis.addresses import AddressForm, module_address
 from exposer.genesis.source import Source
 from exposer.genesis.vesting import Vesting, parse_vesting
 
 _FIELD = "GENESIS_BALANCES"
+_MODULES = (
+    *("bonded_tokens_pool", "not_bonded_tokens_pool", "distribution", "fee_collector", "gov", "mint", "nft"),
+    *("transfer", "interchainaccounts", "feeibc", "wasm", "evm", "erc20", "inflation"),
+)
+
+
+def module_error(where: str, address: object, module: object) -> BadInputError:
+    """What a grant to a module's account is refused with: the module's own books have to match what it has."""
+    return BadInputError(
+        f"{where}: {address} is the account of the module {module}, which keeps it itself; leave it out"
+    )
 
 
 class Grants:
@@ -18,6 +29,7 @@ class Grants:
 
     def __init__(self, form: AddressForm) -> None:
         self._form = form
+        self._modules = {module_address(form.prefix, name): name for name in _MODULES}
         self._coins: dict[str, str] = {}  # as text: accounts that get the same share it
         self.vesting: dict[str, Vesting] = {}
         self.total: dict[str, int] = {}
@@ -37,9 +49,11 @@ class Grants:
         """Give ``coins`` to an address, which may have none; returns it in bech32.
 
         Raises:
-            BadInputError: it is no address of this chain, or has been given something; ``where`` is named.
+            BadInputError: it is no address of this chain, a module's, or has been given something; ``where`` is named.
         """
         normal = self._form.normal(address, where)
+        if normal in self._modules:
+            raise module_error(where, normal, self._modules[normal])
         if normal in self._coins:
             raise BadInputError(
                 f"{where}: {normal} is funded twice; give each account its own key, and its balance once"
@@ -62,7 +76,7 @@ class Grants:
         Raises:
             BadInputError: an entry is wrong; it is named by its number, from 0 on.
         """
-        with Source(path, _FIELD) as source:
+        with Source(path, _FIELD, unique=True) as source:
             if source.kind(source.root) != "[":
                 raise BadInputError(f"{_FIELD}: not a JSON list of {{address, amount}}")
             number = 0

@@ -1,6 +1,6 @@
 """What makes a genesis valid for its binary and still unable to run; the binaries' own validation passes most of it.
 
-A genesis of any size is judged in flat memory, but for 8 bytes an account by which duplicates are found.
+A genesis of any size is judged in flat memory, but for about 70 bytes an account by which duplicates are found.
 """
 
 from array import array
@@ -8,29 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError
 from exposer.genesis.accounts import base_account
-from exposer.genesis.source import Source
+from exposer.genesis.finding import Finding
+from exposer.genesis.gentxs import gentxs
+from exposer.genesis.source import FORMS, Source
 
 _BANK = ("app_state", "bank")
 _GOV = ("app_state", "gov")
-
-
-Check = Callable[[Source], Iterator["Finding"]]
-
-
-class Finding(NamedTuple):
-    """One reason why a genesis will not run: the path in the document, the problem, and the cure."""
-
-    path: str
-    problem: str
-    cure: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.problem}; {self.cure}"
+Check = Callable[[Source], Iterator[Finding]]
 
 
 def lint(path: Path, chain_id: str = "") -> list[Finding]:
@@ -58,9 +47,10 @@ def refuse_unrunnable(path: Path, chain_id: str) -> None:
 def _judged(check: Check, source: Source) -> list[Finding]:
     try:
         return list(check(source))
-    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        problem = f"no form that an SDK chain's genesis has ({type(error).__name__})"
-        return [Finding("app_state", f"{problem} where {check.__name__.strip('_')} are", "let its own chain export it")]
+    except FORMS as error:
+        what = check.__name__.strip("_")
+        problem = f"in what is read of it for {what} is a form that no SDK chain's genesis has ({type(error).__name__})"
+        return [Finding("app_state", problem, "let its own chain export it")]
 
 
 def _chain_id(source: Source, expected: str) -> Iterator[Finding]:
@@ -125,7 +115,9 @@ def _bank(source: Source) -> Iterator[Finding]:
     balances = source.find(*_BANK, "balances")
     if balances is None:
         return
-    held = _total(coin for run in source.runs(balances) for balance in run.values for coin in balance["coins"])
+    held = _total(
+        coin for run in source.runs(balances) for balance in run.values for coin in balance.get("coins") or []
+    )
     stated = _total(source.get(*_BANK, "supply") or [])
     for denom in sorted({*stated, *held}) if stated else ():
         if stated.get(denom, 0) != held.get(denom, 0):
@@ -185,4 +177,4 @@ def _consensus(source: Source) -> Iterator[Finding]:
         yield Finding(ignored, "this chain's SDK does not read it", f"write to {read}")
 
 
-_CHECKS = (_validators, _voting, _bank, _duplicates, _consensus)
+_CHECKS = (_validators, _voting, _bank, _duplicates, _consensus, gentxs)

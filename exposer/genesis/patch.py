@@ -1,6 +1,7 @@
 """A patch of a genesis: objects are merged key by key, keys may be dotted paths, and a path must exist."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from exposer.genesis.scan import Span
 from exposer.genesis.source import Change, Source
 
 _FIELD = "GENESIS_PATCH"
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # each element has one name
 Path = tuple[str, ...]
 Wish = tuple[str, Any]
 """A key or a dotted path, and what to merge there."""
@@ -66,7 +68,7 @@ class _Merge:
     def _child(self, at: _Place, key: str) -> tuple[_Place, str]:
         """The value that a key, or the longest beginning of a dotted path, names; and what is left of the path."""
         names = key.split(".")
-        if self._source.kind(at.span) == "[" and names[0].isdecimal():
+        if self._source.kind(at.span) == "[" and _INDEX.fullmatch(names[0]):
             element = next(islice(self._source.elements(at.span), int(names[0]), None), None)
             if element:
                 return _Place((*at.path, names[0]), element), ".".join(names[1:])

@@ -2,19 +2,22 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
 
-import simplejson
-
 from exposer.errors import BadInputError, ExposerError, from_input_error
+from exposer.genesis.document import parse
 from exposer.genesis.scan import Scanner, Span, elements
 
 _PIECE = 1 << 20  # bytes copied at a time
 _INDENT = re.compile(rb"\s*[{\[]\r?\n([ \t]+)")
+FORMS = (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError)
+"""What a reader of a document raises where a value has another form than it expects."""
 
 
 class Change(NamedTuple):
@@ -34,13 +37,17 @@ class Run(NamedTuple):
 class Source:
     """A document in a file, which must not change meanwhile; a context manager.
 
-    ``field`` is what errors call it. Every method raises `BadInputError` where it is no JSON, with the offset.
+    ``field`` is what errors call it; ``unique`` as in `parse`. Every method raises `BadInputError` where it is no JSON,
+    with the offset.
     """
 
-    def __init__(self, path: Path, field: str = "genesis") -> None:
+    def __init__(self, path: Path, field: str = "genesis", *, unique: bool = False) -> None:
         self.field = field
+        self._unique = unique
         self._members: dict[Span, dict[str, Span]] = {}
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # a pipe cannot be read twice, and opening it may wait for ever
+                raise BadInputError(f"{field}: {path} is no regular file; write it to one, and name that")
             self._file = path.open("rb", buffering=0)
             self.size = os.fstat(self._file.fileno()).st_size
         except OSError as error:
@@ -53,6 +60,15 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+    @contextmanager
+    def expected_form(self) -> Iterator[None]:
+        """For what reads the document: raises `BadInputError` where it has not the form of an SDK chain's genesis."""
+        try:
+            yield
+        except FORMS as error:
+            told = f"it has a form that no SDK chain's genesis has ({type(error).__name__}: {error})"
+            raise BadInputError(f"{self.field}: {told}; let its own chain export it") from error
 
     @property
     def root(self) -> Span:
@@ -180,6 +196,6 @@ class Source:
 
     def _parse(self, text: bytes) -> Any:
         try:
-            return simplejson.loads(text, use_decimal=True)
+            return parse(text, unique=self._unique)
         except (ValueError, RecursionError, ArithmeticError) as error:  # a number, or a nesting, beyond all bounds
             raise BadInputError(f"{self.field}: a value in it cannot be read: {error}") from None

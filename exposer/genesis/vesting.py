@@ -27,6 +27,8 @@ _FIELDS: dict[Kind, set[str]] = {
     "permanent-locked": set(),
 }
 
+_TIMES = 1 << 63  # seconds: times and lengths are int64
+
 
 @dataclass(frozen=True)
 class Vesting:
@@ -93,14 +95,17 @@ def _periodic(entry: Mapping[str, Any], funds: Mapping[str, int], start: int, wh
         at = f"{where}.periods[{number}]"
         if not isinstance(period, Mapping) or period.keys() != {"length", "amount"}:
             raise BadInputError(f"{at} is no {{length, amount}}")
-        coins = parse_coins(str(period["amount"]), f"{at}.amount")
+        coins = _coins(period["amount"], f"{at}.amount")
         for denom, amount in coins.items():
             total[denom] = total.get(denom, 0) + amount
         periods.append((_seconds(period["length"], f"{at}.length"), coins))
-    stated = _amount(entry.get("amount", total), funds, f"{where}.amount")
-    if stated != _amount(total, funds, f"{where}.periods"):
+    stated = _within(total, funds, f"{where}.periods")
+    if "amount" in entry and stated != _amount(entry["amount"], funds, f"{where}.amount"):
         raise BadInputError(f"{where}.amount is not the sum of its periods; leave it out")
-    return Vesting("periodic", stated, start, start + sum(length for length, _ in periods), tuple(periods))
+    end = start + sum(length for length, _ in periods)
+    if end >= _TIMES:
+        raise BadInputError(f"{where}.periods end beyond what a chain's time can say; make them shorter")
+    return Vesting("periodic", stated, start, end, tuple(periods))
 
 
 def _list(value: object, where: str) -> list[object]:
@@ -110,7 +115,19 @@ def _list(value: object, where: str) -> list[object]:
 
 
 def _amount(amount: object, funds: Mapping[str, int], where: str) -> Mapping[str, int]:
-    coins = amount if isinstance(amount, Mapping) else parse_coins(str(amount), where) if amount else funds
+    return _within(_coins(amount, where) if amount else funds, funds, where)
+
+
+def _coins(text: object, where: str) -> Mapping[str, int]:
+    coins = parse_coins(str(text), where)
+    if not all(coins.values()):
+        raise BadInputError(f"{where}: a coin of nothing cannot vest; leave it out")
+    return coins
+
+
+def _within(coins: Mapping[str, int], funds: Mapping[str, int], where: str) -> Mapping[str, int]:
+    if not coins:
+        raise BadInputError(f"{where}: nothing vests; leave the vesting out")
     for denom in coins:
         if coins[denom] > funds.get(denom, 0):
             raise BadInputError(
@@ -122,9 +139,9 @@ def _amount(amount: object, funds: Mapping[str, int], where: str) -> Mapping[str
 def _seconds(text: object, where: str) -> int:
     try:
         seconds = parse_duration(str(text))
-    except BadInputError as error:
+    except (BadInputError, OverflowError) as error:
         raise BadInputError(f"{where}: {error}") from error
-    if seconds < 1 or seconds != int(seconds):
+    if not 1 <= seconds < _TIMES or seconds != int(seconds):
         raise BadInputError(f"{where}: {text!r} is not a number of whole seconds; blocks know no others")
     return int(seconds)
 
@@ -145,6 +162,9 @@ def _beyond_micros(text: str) -> str:
 
 def _time(text: object, where: str) -> int:
     try:
-        return unix_seconds(str(text))
+        seconds = unix_seconds(str(text))
     except (ValueError, OverflowError) as error:
         raise BadInputError(f"{where}: {text!r} is not a time; write 2030-01-31T00:00:00Z") from error
+    if seconds < 0:
+        raise BadInputError(f"{where}: {text!r} is before 1970, where a chain's time begins")
+    return seconds

@@ -37,12 +37,17 @@ class Programs:
         return self._program(pod, step.name, command, inherited | dict(pod.environment))
 
     def node(self, pod: Pod) -> Program | None:
-        """The pod's node, None where its binary is not on this machine."""
+        """The pod's node, None where its binary is not on this machine.
+
+        Its ``HOME`` is the pod's directory: binaries of SDK 0.50 write to their default home even when another is
+        named, and read what a user of the machine has there.
+        """
         found = self.binaries.get(pod.chain)
         if found is None:
             return None
         command = (pod.node[0] if "/" in pod.node[0] else found, *pod.node[1:])
-        return self._program(pod, "node", command, pod.node_environment, documented=False, ends=_NODE)
+        environment = {**pod.node_environment, "HOME": str(self.state.home(pod.name).parent)}
+        return self._program(pod, "node", command, environment, documented=False, ends=_NODE)
 
     def faucet(self, pod: Pod) -> Program | None:
         """The pod's faucet, if it has one, on the port that is held for it."""

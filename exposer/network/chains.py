@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from exposer.accounts.address import Algorithm
 from exposer.network.model import Chain, Faucet, Network, UpgradeVersion
+from exposer.network.source import Location
 
 Driver = Literal["cosmos", "cometbft"]
 CUSTOM = "custom"
@@ -76,6 +77,21 @@ def faucet_of(network: Network, chain: Chain) -> Faucet | None:
     own = chain.faucet.model_dump(exclude_none=True, exclude={"ports", "resources"})
     merged = network.faucet.model_copy(update={**own, "ports": chain.faucet.ports})
     return merged if merged.enabled and resolve(chain).driver == "cosmos" else None
+
+
+def stated_ports(network: Network, place: int) -> dict[str, tuple[Location, int]]:
+    """The ports that the file states for the chain at ``place``: name -> where it says so, and the port.
+
+    The faucet's stands in ``ports``, else in the chain's faucet, else in the faucet for all chains.
+    """
+    chain, at = network.chains[place], ("chains", place)
+    stated: dict[str, tuple[Location, int]] = {}
+    for faucet, where in ((network.faucet, ()), (chain.faucet, at)):
+        if faucet_of(network, chain) and faucet.ports and faucet.ports.rest:
+            stated["faucet"] = (*where, "faucet", "ports", "rest"), faucet.ports.rest
+    for name, port in chain.ports.model_dump(exclude_none=True).items():
+        stated[name] = (*at, "ports", name.replace("_", "-")), port
+    return stated
 
 
 @dataclass(frozen=True)

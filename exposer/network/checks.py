@@ -1,24 +1,23 @@
 """What must hold between the fields of a network file, once each of them is well-formed."""
 
 import difflib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from exposer.accounts.making import check_keys
 from exposer.errors import BadInputError
-from exposer.network.chains import CUSTOM, faucet_of, is_module, known_chains, resolve, versions_of
+from exposer.network.chains import CUSTOM, faucet_of, is_module, known_chains, resolve, stated_ports, versions_of
 from exposer.network.environment import RESERVED
+from exposer.network.funds import faults_of_funds
 from exposer.network.model import Chain, Network
 from exposer.network.names import pod_names, pod_prefix
-from exposer.network.source import Location
+from exposer.network.node_files import faults_of_files
+from exposer.network.source import Fault, Location, spell
 
-Fault = tuple[Location, str]
 _NEEDED_BY_CUSTOM = ("binary", "prefix", "denom", "coins")
-_NEEDED_BY_VESTING = {"continuous": "end", "delayed": "end", "periodic": "periods"}
 _OF_ACCOUNTS = ("prefix", "denom", "coins", "hdPath", "coinType", "balances", "gasPrices", "minimumGasPrices")
+_FILES_OF_APPLICATIONS = ("app.toml", "client.toml")
 _OF_APPLICATIONS = (
-    *(("config", name) for name in ("app.toml", "client.toml")),
     *(("ports", name) for name in ("rest", "grpc", "grpc-web", "json-rpc", "ws", "faucet")),
     *(("genesis", name) for name in ("from", "sha256", "presets")),
 )
@@ -31,6 +30,8 @@ def faults(network: Network, directory: Path) -> Iterator[Fault]:
         at: Location = ("chains", place)
         for location, text in (*_of_chain(chain), *_of_source(chain, directory)):
             yield (*at, *location), text
+        if resolve(chain).driver == "cosmos":
+            yield from faults_of_funds(network, place)
         first = seen.setdefault(pod_prefix(chain.id), place)
         if first != place:
             yield (*at, "id"), f"gives pods the same names as chains[{first}] does; give each chain its own id"
@@ -61,18 +62,19 @@ def _of_chain(chain: Chain) -> Iterator[Fault]:
     yield from _without_accounts(chain) if resolve(chain).driver == "cometbft" else _of_accounts(chain)
     yield from _of_build(chain)
     yield from _of_pods(chain)
+    yield from faults_of_files(chain)
+    names: set[str] = set()
     for place, entry in enumerate(chain.env):
         name = entry.name.upper()  # the steps read their variables in any case
         if name in RESERVED or name.startswith("EXPOSER_"):
             text = f"{entry.name} is set by exposer itself; use the network file's own field for it"
             yield ("env", place, "name"), text
+        if entry.name in names:
+            yield ("env", place, "name"), f"{entry.name} is there twice; keep one"
+        names.add(entry.name)
 
 
 def _of_accounts(chain: Chain) -> Iterator[Fault]:
-    facts = resolve(chain)
-    if facts.denom and facts.coins and facts.denom not in re.findall(r"\d+([^,]+)", facts.coins):
-        text = f"has no {facts.denom}, the denomination to bond; add for example 1000000{facts.denom} to coins"
-        yield ("coins",) if chain.coins else ("denom",), text
     if chain.hd_path and chain.coin_type is not None and f"/{chain.coin_type}'" not in chain.hd_path:
         yield ("hdPath",), f"is not a path of coinType {chain.coin_type}; leave one of the two out"
 
@@ -113,37 +115,47 @@ def _of_source(chain: Chain, directory: Path) -> Iterator[Fault]:
     genesis = chain.genesis
     if genesis.sha256 and not genesis.source:
         yield ("genesis", "sha256"), "is of the genesis to start from; add from, or remove it"
-    if genesis.source and "://" not in genesis.source and not (directory / genesis.source).is_file():
+    scheme, is_url, _ = (genesis.source or "").partition("://")
+    if is_url and scheme.lower() not in {"http", "https"}:
+        yield ("genesis", "from"), f"is a URL of {scheme}, which is not asked; write one of http or https, or a path"
+    if genesis.source and not is_url and not (directory / genesis.source).is_file():
         yield ("genesis", "from"), f"{directory / genesis.source} is no file; write a path from here, or a URL"
     for name in genesis.patch:
         if near := difflib.get_close_matches(name, ("from", "sha256", "presets"), n=1):
             yield ("genesis", name), f"is no part of a genesis; did you mean {near[0]}?"
-    for place, balance in enumerate(chain.balances):
-        vesting = balance.vesting
-        if vesting and not getattr(vesting, needed := _NEEDED_BY_VESTING.get(vesting.type, "type")):
-            yield ("balances", place, "vesting", needed), f"is required with type: {vesting.type}; add it"
 
 
 def _without_accounts(chain: Chain) -> Iterator[Fault]:
     given = chain.model_dump(by_alias=True, exclude_unset=True)
+    nothing = f"means nothing to {chain.name}, which has no SDK application; remove it"
     for name in _OF_ACCOUNTS:
         if name in given:
             yield (name,), f"means nothing to {chain.name}, which has no accounts; remove it"
+    config = given.get("config", {})
+    for at, files in (
+        (("config",), config),
+        *((("config", "pods", pod), own) for pod, own in config.get("pods", {}).items()),
+    ):
+        yield from (((*at, name), nothing) for name in _FILES_OF_APPLICATIONS if name in files)
     for section, name in _OF_APPLICATIONS:
         if name in given.get(section, {}):
-            yield (section, name), f"means nothing to {chain.name}, which has no SDK application; remove it"
+            yield (section, name), nothing
     for section in ("faucet", "upgrade"):
         if given.get(section, {}).get("enabled"):
-            yield (section, "enabled"), f"means nothing to {chain.name}, which has no SDK application; remove it"
+            yield (section, "enabled"), nothing
     for name, only in (("identities", "derived"), ("validators", "genesis")):
         if given.get(name, only) != only:
             yield (name,), f"is always {only} with {chain.name}, whose genesis names every validator; remove it"
 
 
 def _same_ports(network: Network) -> Iterator[Fault]:
-    taken: dict[int, str] = {}
+    taken: dict[int, Location] = {}
     for place, chain in enumerate(network.chains):
-        for name, port in chain.ports.model_dump(by_alias=True, exclude_none=True).items():
-            where = f"chains[{place}].ports.{name}"
-            if taken.setdefault(port, where) != where:
-                yield ("chains", place, "ports", name), f"is the port of {taken[port]} too; give each its own"
+        for where, port in stated_ports(network, place).values():
+            if port in taken:
+                text = f"is the port of {spell(taken[port])} too; give each its own"
+                yield where, text if where != taken[port] else f"{text} (ports.faucet of each chain)"
+            taken.setdefault(port, where)
+        own = chain.faucet.ports and chain.faucet.ports.rest
+        if own and chain.ports.faucet not in {None, own}:
+            yield ("chains", place, "faucet", "ports", "rest"), "is not the port in ports.faucet; keep one of the two"

@@ -7,7 +7,6 @@ it and its own children later. Linux only.
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import re
 import select
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from exposer.errors import TemporaryError
 from exposer.network import ports
+from exposer.orphans import dying_with_parent
 
 MARK = "NETWORK_STATE"
 """The variable that says which network a process belongs to."""
@@ -41,8 +41,6 @@ _BUILDING = re.compile(
 """What git and go know of this machine: Go's caches and proxies above all, which make a second build a short one."""
 KILL_TIME = 10.0
 """Seconds for SIGKILL to work; what is still there then is stuck in the kernel."""
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-_prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: nothing may be imported between fork and exec
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,6 @@ class Child:
     @classmethod
     def start(cls, program: Program) -> "Child":
         """Start ``program``; raises OSError when its command cannot be run."""
-        parent = os.getpid()
         with contextlib.ExitStack() as stack:
             log = stack.enter_context(program.log.open("ab"))
             command = program.command
@@ -101,7 +98,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 pass_fds=handed,
-                preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509 - one system call, and this process has no threads
+                preexec_fn=dying_with_parent(),  # noqa: PLW1509 - this process has no threads
             )
         return cls(process)
 
@@ -124,12 +121,6 @@ class Child:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
-
-
-def _die_with(parent: int) -> None:
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the line above
-        os._exit(1)
 
 
 def leftovers(state: Path) -> Iterator[int]:

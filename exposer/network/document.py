@@ -1,7 +1,7 @@
 """From a network file to a `Network`: every fault is found before anything starts, and named with line and cure."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_origin
@@ -36,7 +36,7 @@ class Document:
         """Only the chains whose name or id is ``chain``, with ``validators`` validators each; None leaves it as it is.
 
         Raises:
-            BadInputError: the file has no such chain.
+            BadInputError: the file has no such chain, or what it says does not fit so many validators.
         """
         places = [place for place, one in enumerate(self.network.chains) if chain in {None, one.name, one.id}]
         if not places:
@@ -45,7 +45,10 @@ class Document:
         update = {} if validators is None else {"num_validators": validators}
         chains = tuple(self.network.chains[place].model_copy(update=update) for place in places)
         network = self.network.model_copy(update={"chains": chains})
-        return replace(self, network=network, source=replace(self.source, chosen=tuple(places)))
+        narrowed = replace(self, network=network, source=replace(self.source, chosen=tuple(places)))
+        if faults := [narrowed.source.fault(*fault) for fault in checks.faults(network, self.directory)]:
+            raise _refusal(faults)
+        return narrowed
 
 
 def load_document(path: Path, *, strict: bool = False) -> Document:
@@ -85,15 +88,18 @@ def _check(source: Source, directory: Path, *, strict: bool) -> Document:
         real = [
             fault for fault in found if fault["type"] != "too_short" or len(found) == 1
         ]  # it also follows bad entries
-        faults += [_explain(source, fault) for fault in real]
-    else:
-        faults += [source.fault(location, text) for location, text in checks.faults(network, directory)]
-        if not faults:
-            return Document(network, source, _warnings(source, outside), directory)
-    faults = sorted(dict.fromkeys(faults), key=_line)
-    raise BadInputError(
-        faults[0] if len(faults) == 1 else "\n".join([f"{len(faults)} faults, nothing was started:", *faults])
-    )
+        raise _refusal([*faults, *(_explain(source, fault) for fault in real)]) from None
+    faults += [source.fault(location, text) for location, text in checks.faults(network, directory)]
+    if faults:
+        raise _refusal(faults)
+    return Document(network, source, _warnings(source, outside), directory)
+
+
+def _refusal(faults: Iterable[str]) -> BadInputError:
+    """The one error that has all of them, in the order of the file."""
+    ordered = sorted(dict.fromkeys(faults), key=_line)
+    several = f"{len(ordered)} faults, nothing was started:"
+    return BadInputError("\n".join([several, *ordered] if len(ordered) > 1 else ordered))
 
 
 def _take_outside(data: dict[str, Any]) -> Iterator[Location]:

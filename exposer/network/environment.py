@@ -21,16 +21,18 @@ TIMEOUT_COMMIT = "1s"
 
 _RESERVED = (
     "CHAIN_DRIVER CHAIN_ID CHAIN_BIN CHAIN_DIR DENOM COINS HD_PATH COIN_TYPE KEYS_CONFIG NUM_VALIDATORS NUM_RELAYERS"
-    " IDENTITIES VALIDATOR_SET GAS_PRICES MINIMUM_GAS_PRICES CORS_ALLOWED_ORIGINS HOSTNAME POD_INDEX"
+    " IDENTITIES VALIDATOR_SET BECH32_PREFIX GAS_PRICES MINIMUM_GAS_PRICES CORS_ALLOWED_ORIGINS HOSTNAME POD_INDEX"
     " GENESIS_TIME GENESIS_FROM GENESIS_FROM_SHA256 GENESIS_PRESETS GENESIS_PATCH GENESIS_BALANCES CONFIG_OVERRIDES"
     " FAUCET_ENABLED FAUCET_DIR FAUCET_URL FAUCET_HOST FAUCET_PORT FAUCET_FD FAUCET_DRAIN FAUCET_AMOUNT FAUCET_COOLDOWN"
-    " CODE_REPO CODE_TAG UPGRADES DAEMON_HOME DAEMON_NAME"
+    " CODE_REPO CODE_TAG UPGRADES UPGRADE_NAME UPGRADE_DIR DAEMON_HOME DAEMON_NAME"
     " GENESIS_HOST GENESIS_PORT GENESIS_P2P_PORT NAMESPACE BIND_HOST EXTERNAL_ADDRESS"
     " P2P_PORT RPC_PORT REST_PORT GRPC_PORT GRPC_WEB_PORT JSON_RPC JSON_RPC_PORT WS_PORT JSON_RPC_METRICS_PORT"
     " METRICS_PORT METRICS NODE_URL"
     " TIMEOUT_PROPOSE TIMEOUT_PROPOSE_DELTA TIMEOUT_PREVOTE TIMEOUT_PREVOTE_DELTA"
     " TIMEOUT_PRECOMMIT TIMEOUT_PRECOMMIT_DELTA TIMEOUT_COMMIT"
     " NETWORK_STATE"  # by it `exposer up` finds the processes of its network again
+    " MONIKER TIMEOUT"  # one name for all peers, and one limit for steps that mean different things by it
+    " HOME PATH PYTHONPATH PYTHONHOME"  # by these a step finds itself and its tools
 )
 RESERVED = frozenset(_RESERVED.split())
 """Names that ``chains[].env`` may not set: the plan does, and two sources for one name would hide one of them."""
@@ -50,6 +52,7 @@ def of_chain(network: Network, chain: Chain, facts: ChainFacts, site: Site) -> d
         **_given(
             IDENTITIES="derived" if chain.validators == "genesis" else chain.identities,
             VALIDATOR_SET=chain.validators,
+            BECH32_PREFIX=chain.prefix,
             GAS_PRICES=facts.gas_prices,
             MINIMUM_GAS_PRICES=chain.minimum_gas_prices,
             JSON_RPC="true" if chain.ports.json_rpc or chain.ports.ws else "",  # whoever states its port wants it

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from exposer.accounts.hd import parse_path
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError
 
@@ -22,12 +23,12 @@ def matching(pattern: str, expected: str) -> AfterValidator:
 
 
 def text(*kinds: type) -> BeforeValidator:
-    """Lets YAML's bare ``5`` or ``true`` stand for text where nobody would put quotes."""
+    """Lets YAML's bare ``1.10`` or ``true`` stand for text, as it is written, where nobody would put quotes."""
 
     def spell(value: object) -> object:
         if isinstance(value, bool):
             return str(value).lower() if bool in kinds else value
-        return str(value) if isinstance(value, kinds) else value
+        return getattr(value, "written", str(value)) if isinstance(value, kinds) else value
 
     return BeforeValidator(spell)
 
@@ -37,6 +38,14 @@ def _duration(value: str) -> str:
         parse_duration(value)
     except BadInputError:
         raise ValueError("must be a duration; write for example 500ms, 1s or 1m30s") from None
+    return value
+
+
+def _hd_path(value: str) -> str:
+    try:
+        parse_path(value)
+    except BadInputError as error:
+        raise ValueError(f"must be a path like m/44'/118'/0'/0/0, each number below {1 << 31}") from error
     return value
 
 
@@ -51,9 +60,10 @@ ChainId = Annotated[
 Coins = Annotated[str, matching(COINS, "coins like 100stake,5uatom")]
 Denom = Annotated[str, matching(DENOM, "a denomination of 3 to 128 characters, like uatom")]
 Duration = Annotated[str, AfterValidator(_duration)]
-HdPath = Annotated[str, matching(r"m(/\d+'?)+", "a path like m/44'/118'/0'/0/0")]
+HdPath = Annotated[str, AfterValidator(_hd_path)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Prices = Annotated[str, matching(rf"\d+(\.\d+)?{DENOM}(,\d+(\.\d+)?{DENOM})*", "gas prices like 0.025uatom,1stake")]
+PRICE = rf"(\d+(?:\.\d+)?)({DENOM})"
+Prices = Annotated[str, matching(rf"{PRICE}(,{PRICE})*", "gas prices like 0.025uatom,1stake")]
 Origin = Annotated[str, matching(r"[^\s,]+", "an origin like https://example.org, or '*'")]
 Time = Annotated[str, matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "a time in UTC like 2026-01-31T00:00:00Z")]
 Quantity = Annotated[str, text(int, float)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from exposer.accounts.making import grow_keys
 from exposer.errors import BadInputError, TemporaryError
 from exposer.network import ports
-from exposer.network.chains import faucet_of, resolve
+from exposer.network.chains import faucet_of, resolve, stated_ports
 from exposer.network.document import Document, embedded_document, load_document
 from exposer.network.machine import Machine
 from exposer.network.model import Chain, Network
@@ -85,27 +85,21 @@ def _hold_ports(document: Document, held: Held, former: Record | None) -> dict[s
     used: dict[str, tuple[str, ...]] = {}
     fixed: dict[str, dict[str, int]] = {}
     for place, chain in enumerate(document.network.chains):
-        stated = _stated(chain)  # of the genesis pod
+        stated = stated_ports(document.network, place)  # of the genesis pod
         for number, pod in enumerate(pod_names(chain)):
             used[pod] = _used(document.network, chain, leads=number == 0)
-            wished = (dict(former.ports(pod)) if former else {}) | stated
+            wished = dict(former.ports(pod)) if former else {}
+            wished |= {name: port for name, (_, port) in stated.items()}
             fixed[pod] = {name: port for name, port in wished.items() if name in used[pod]}
             try:
                 held.hold_fixed(pod, fixed[pod])
             except PortTakenError as error:
                 if error.name in stated:
-                    field = ("chains", place, "ports", error.name.replace("_", "-"))
                     text = f"{error}; free it, or leave it out for one that is free"
-                    raise BadInputError(document.source.fault(field, text)) from error
+                    raise BadInputError(document.source.fault(stated[error.name][0], text)) from error
                 raise TemporaryError(f"{error}; free it, or start over with exposer down --volumes") from error
             stated = {}
     return {pod: held.hold_rest(place, used[pod], ports) for place, (pod, ports) in enumerate(fixed.items())}
-
-
-def _stated(chain: Chain) -> dict[str, int]:
-    """The ports that the network file states; the faucet's stands in one of two places."""
-    own = {"faucet": chain.faucet.ports.rest} if chain.faucet.ports and chain.faucet.ports.rest else {}
-    return own | chain.ports.model_dump(exclude_none=True)
 
 
 def _used(network: Network, chain: Chain, *, leads: bool) -> tuple[str, ...]:

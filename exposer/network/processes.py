@@ -67,7 +67,8 @@ class Supervisor:
             await self._pause(program, code, delay)
 
     def keep(self, program: Program) -> None:
-        """Start a service and keep it running until `stop`."""
+        """Start a service and keep it running until `stop`; it is told at once, before steps that need it."""
+        self._tell(Event(program.pod, program.name, "running"))
         task = asyncio.create_task(self._keep(program), name=f"{program.pod} {program.name}")
         self._services.add(task)
         task.add_done_callback(self._service_ended)
@@ -76,13 +77,13 @@ class Supervisor:
         loop, failures = asyncio.get_running_loop(), 0
         while True:
             began = loop.time()
-            self._tell(Event(program.pod, program.name, "running"))
             code = await self._once(program)
             failures = 0 if loop.time() - began > _STEADY else failures
             if not self.complete and (failures == len(self._delays) or not _may_retry(program, code)):
                 raise self._failed(program, code)
             await self._pause(program, code, self._delays[min(failures, len(self._delays) - 1)])
             failures += 1
+            self._tell(Event(program.pod, program.name, "running"))
 
     def _service_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) and not self.failure.done():

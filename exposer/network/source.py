@@ -13,7 +13,21 @@ from exposer.errors import BadInputError
 
 Location = tuple[str | int, ...]
 """Where a value is: names and list positions from the top of the file."""
+Fault = tuple[Location, str]
+"""What is wrong with the value at a location."""
 _TAG = "tag:yaml.org,2002:"
+
+
+class WrittenInt(int):
+    """A whole number that remembers how it is ``written``, for fields that are text."""
+
+    written = ""
+
+
+class WrittenFloat(float):
+    """Likewise a number with a fraction or an exponent."""
+
+    written = ""
 
 
 @dataclass(frozen=True)
@@ -112,10 +126,14 @@ class _Reader:
     def _scalar(self, node: Node, location: Location) -> Any:
         tag, text = str(node.tag).removeprefix(_TAG), str(node.value)
         try:
+            number: WrittenInt | WrittenFloat | None = None
             if tag == "int":
-                return int(text, {"0x": 16, "0o": 8}.get(text.lstrip("+-")[:2].lower(), 10))
+                number = WrittenInt(text, {"0x": 16, "0o": 8}.get(text.lstrip("+-")[:2].lower(), 10))
             if tag == "float":
-                return float(text)  # YAML's .inf and .nan are not: JSON has no such numbers
+                number = WrittenFloat(text)  # YAML's .inf and .nan are not: JSON has no such numbers
+            if number is not None:
+                number.written = text
+                return number
         except ValueError:
             self._fault(node.start_mark.line + 1, location, "is not a number that JSON has; put it in quotes")
         return {"null": None, "bool": text.lower() == "true"}.get(tag, text)

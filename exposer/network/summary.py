@@ -56,7 +56,7 @@ def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State
 
 def failure_text(error: ProgramFailedError, state: State) -> tuple[str, dict[str, object]]:
     """What a person needs to go on after a failed program, and the same as fields."""
-    tail = log_tail(error.program.log)
+    tail = log_tail(error.program.log, causes=not error.program.documented)
     lines = [f"{error}; the end of its log, {error.program.log}:", *(f"    {line}" for line in tail)]
     if error.code == ExitCode.CONFLICT and error.program.documented:
         lines.append("The network was set up with other inputs. Give it those, or start over: exposer up --force")
@@ -70,8 +70,13 @@ def failure_text(error: ProgramFailedError, state: State) -> tuple[str, dict[str
     return "\n".join(lines), {**fields, "tail": tail}
 
 
-def log_tail(path: Path) -> list[str]:
-    """The last lines of a log."""
+def log_tail(path: Path, *, causes: bool = False) -> list[str]:
+    """The last lines of a log; with ``causes`` those from a Go program's last cause on, a stack or its help is below.
+
+    The cause is what begins with ``panic:`` (Go) or ``Error:`` (cobra).
+    """
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        return stream.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
+        lines = stream.read().decode(errors="replace").splitlines()
+    found = [place for place, line in enumerate(lines) if causes and line.startswith(("panic:", "Error:"))]
+    return lines[found[-1] :][:_TAIL_LINES] if found else lines[-_TAIL_LINES:]

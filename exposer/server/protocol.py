@@ -15,8 +15,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from exposer.listener import Handshakes
 from exposer.server.intake import Intake
-from exposer.server.listener import Handshakes
 from exposer.server.problem import Code, ProblemError
 from exposer.server.shortcut import Shortcut
 from exposer.server.tls import client_name

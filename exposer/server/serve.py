@@ -4,7 +4,6 @@ import asyncio
 import functools
 import logging
 import math
-import resource
 import signal
 import socket
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ import uvicorn
 from exposer import log
 from exposer.duration import parse_duration
 from exposer.errors import ExposerError
+from exposer.listener import AT_ONCE, BACKLOG, Handshakes, Listener, most_connections
 from exposer.server.app import create_app
-from exposer.server.listener import AT_ONCE, BACKLOG, Handshakes, Listener
 from exposer.server.protocol import Limits, protocol
 from exposer.server.settings import ServerSettings, strange_names
 from exposer.server.shortcut import Shortcut
@@ -101,13 +100,7 @@ def make_server(settings: ServerSettings) -> "Server":
 
 def _limits(settings: ServerSettings, *, descriptors: int) -> Limits:
     """The limits, with so many ``descriptors`` for a connection: its own, a download's two, and its handshake's."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    most = settings.max_connections
-    if hard != resource.RLIM_INFINITY and most > (possible := max((hard - _OTHER_DESCRIPTORS) // descriptors, 1)):
-        logger.warning("at most %d connections, because the limit of open files is %d", possible, hard)
-        most = possible
+    most = most_connections(settings.max_connections, others=_OTHER_DESCRIPTORS, each=descriptors)
     return Limits(most, parse_duration(settings.request_timeout), parse_duration(settings.stall_timeout))
 
 

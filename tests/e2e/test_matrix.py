@@ -1,11 +1,14 @@
-"""Every real chain through the whole flow, and through what may happen to it; the matrix stands below the results."""
+"""Every real chain through the whole flow, and through what may happen to it; the matrix stands below the results.
+
+One network of each chain goes through all of it; the kills are dealt to the chains so that no program is spared.
+"""
 
 import json
 import os
 import random
-import signal
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,18 +19,20 @@ import pytest
 from conftest import real_binary
 from live_network import LiveNetwork, Process, eventually, get_json, query
 from matrix import MATRIX
-from real_chains import RealChain
+from real_chains import CHAINS, RealChain
 
 pytestmark = pytest.mark.timeout(600)  # seconds, on a machine that does other things too
 
 SEEDS = [int(seed) for seed in os.environ.get("KILL_SEEDS", "1").split()]
 """Each is a schedule of kills; the variable tries others."""
 JOINERS = 3
+_ANY = {"init-config": 0.15, "exposer": 1.5, "node": 1.0}
 PROGRAMS = {
-    "genesis": ("init-genesis", "init-config", "exposer", "node"),
-    "validator": ("wait-for-chains", "init-validator", "init-config", "create-validator", "exposer", "node"),
+    "genesis-0": {"init-genesis": 0.6, **_ANY},
+    "validator": {"wait-for-chains": 1.0, "init-validator": 0.4, "create-validator": 0.6, **_ANY},
 }
-"""Role of a pod -> the programs that it starts."""
+"""Role of a pod -> the programs that it starts -> seconds into each that it may be struck, fewer than it takes."""
+_KILLED = re.compile(r"(\S+) (\S+): restarting: exit code 137 ")
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class State:
     """Of the genesis that each pod serves."""
     files: dict[str, str]
     """Path -> sha256 of every record and every file that is an identity."""
-    transactions: int
+    transactions: tuple[int, int]
+    """How many there are in blocks, and how many of them did what they should."""
     operators: frozenset[str]
 
 
@@ -84,11 +90,11 @@ def state_of(network: LiveNetwork, chain: RealChain) -> State:
     pods = network.pods()
     names = ("config/genesis.json", "config/*_key.json", "config/node_id.json", ".exposer/steps/*", "keyring-test/*")
     files = (path for pod in pods for name in names for path in network.home(pod["name"]).glob(name))
-    sent = get_json(f"{pods[0]['node']['rpc_url']}/tx_search?query=%22tx.height%3E0%22")["result"]["total_count"]
+    sent = get_json(f"{pods[0]['node']['rpc_url']}/tx_search?query=%22tx.height%3E0%22")["result"]["txs"]
     return State(
         frozenset(pod["genesis_sha256"] for pod in pods),
         {str(path): sha256(path.read_bytes()).hexdigest() for path in files},
-        int(sent),
+        (len(sent), sum(tx["tx_result"]["code"] == 0 for tx in sent)),
         frozenset(validator["operator_address"] for validator in validators(network, chain)),
     )
 
@@ -107,63 +113,54 @@ def restart(network: LiveNetwork, pod: str) -> None:
     eventually(f"{pod} runs anew", lambda: gone.isdisjoint(process.pid for process in services(network, pod)))
 
 
-def test_a_network_of_four(chain: RealChain, tmp_path: Path) -> None:
-    """Genesis, three joiners by create-validator, a restart of every pod, and a rerun that changes nothing."""
-    with running(chain, tmp_path) as (network, file):
-        with MATRIX.cell(chain.binary, "genesis"):
-            network.start(file)
-            eventually("a genesis", lambda: network.is_up() or committed_genesis(network))
-            genesis = json.loads(next(network.state.glob("*-genesis-0/home/config/genesis.json")).read_bytes())
-            assert genesis["chain_id"] == chain.id
-            assert genesis["app_state"]["staking"]["params"]["bond_denom"] == chain.denom
-            assert len(genesis["app_state"]["genutil"]["gen_txs"]) == 1
-        with MATRIX.cell(chain.binary, "3 joiners bonded"):
-            eventually("the network is up", network.is_up)
-            check_bonded(network, chain)
-        before = state_of(network, chain)
-        assert before.transactions == JOINERS
-        with MATRIX.cell(chain.binary, "restart of every pod"):
-            for pod in network.pods():
-                restart(network, pod["name"])
-            check_bonded(network, chain)
-            assert state_of(network, chain) == before
-        with MATRIX.cell(chain.binary, "rerun"):
-            reached = min(heights(network))
-            assert network.end() == 0
-            network.up(file)
-            assert min(heights(network)) >= reached
-            check_bonded(network, chain)
-            assert state_of(network, chain) == before
-            assert network.end() == 0
-
-
 @dataclass(frozen=True)
 class Strike:
-    """SIGKILL to all processes of a pod, ``delay`` seconds after it has started ``program`` for the first time."""
+    """SIGKILL to all processes of a pod, once its ``program`` has run for ``delay`` seconds."""
 
     pod: str
     program: str
     delay: float
 
-    def __str__(self) -> str:
-        return f"{self.pod} {self.delay:.2f} s into {self.program}"
-
-    def carry_out(self, network: LiveNetwork) -> None:
-        """Wait for the moment, and kill."""
-        log = network.state / self.pod / "logs" / f"{self.program}.log"
-        eventually(f"{self.pod} starts {self.program}", lambda: network.is_up() or log.exists(), pause=0.01)
-        time.sleep(self.delay)  # what is random about the moment
-        for process in network.processes():
-            if process.pod == self.pod and process.program != "up":
-                process.kill()
+    def is_due(self, processes: Sequence[Process], since: Mapping[int, float]) -> bool:
+        """Whether its moment has come; ``since`` is when each process was first seen."""
+        found = (process.pid for process in processes if (process.pod, process.program) == (self.pod, self.program))
+        return any(time.monotonic() - since[pid] >= self.delay for pid in found)
 
 
-def schedule(seed: int, chain: RealChain, pods: list[str]) -> list[Strike]:
-    """The strikes of a seed, in the order of its draws."""
+def schedule(seed: int, chain: RealChain) -> list[Strike]:
+    """A chain's share of a seed's strikes: every program of every role is struck on one of the chains."""
+    programs = [(role, program) for role, delays in PROGRAMS.items() for program in delays]
+    random.Random(seed).shuffle(programs)
     draw = random.Random(f"{seed} {chain.binary}")
-    chosen = [draw.choice(pods) for _ in range(4)]
-    programs = [draw.choice(PROGRAMS["genesis" if "genesis" in pod else "validator"]) for pod in chosen]
-    return [Strike(pod, program, draw.uniform(0, 1.5)) for pod, program in zip(chosen, programs, strict=True)]
+    return [
+        Strike(_pod(chain, role, draw.randrange(JOINERS)), program, draw.uniform(0, PROGRAMS[role][program]))
+        for role, program in programs[CHAINS.index(chain) :: len(CHAINS)]
+    ]
+
+
+def _pod(chain: RealChain, role: str, ordinal: int) -> str:
+    return f"{chain.id.replace('_', '-')}-{role if role == 'genesis-0' else f'{role}-{ordinal}'}"
+
+
+def carry_out(strikes: Sequence[Strike], network: LiveNetwork) -> list[str]:
+    """Strike while the network comes up; the programs that died of it, each with its pod, as ``exposer up`` tells."""
+    left, since = list(strikes), dict[int, float]()
+
+    def all_struck() -> bool:
+        assert not network.is_up(), f"up before {left}"
+        processes = network.processes()
+        since.update({process.pid: time.monotonic() for process in processes if process.pid not in since})
+        for strike in [strike for strike in left if strike.is_due(processes, since)]:
+            for process in processes:
+                if process.pod == strike.pod:
+                    process.kill()
+            left.remove(strike)
+        return not left
+
+    eventually(f"all of {strikes}", all_struck, pause=0.01)
+    targets = {(strike.pod, strike.program) for strike in strikes}
+    eventually(f"the end of {targets}", lambda: targets <= set(_KILLED.findall(network.output())))
+    return [" ".join(victim) for victim in _KILLED.findall(network.output())]
 
 
 def committed_genesis(network: LiveNetwork) -> str | None:
@@ -172,35 +169,70 @@ def committed_genesis(network: LiveNetwork) -> str | None:
     return sha256((record.parents[2] / "config/genesis.json").read_bytes()).hexdigest() if record else None
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_sigkill_at_any_moment(seed: int, chain: RealChain, tmp_path: Path) -> None:
-    """Pods die at seeded moments of a bring-up, then all of them at once, and again when all is up: all get bonded.
+def come_up_under_fire(network: LiveNetwork, file: str, seed: int, chain: RealChain) -> None:
+    """The strikes of a seed, then SIGKILL to everything at once; what was complete of the genesis then, stays."""
+    network.start(file)
+    victims = carry_out(schedule(seed, chain), network)
+    time.sleep(random.Random(f"all {seed} {chain.binary}").uniform(0, 1.5))  # what is random about the moment
+    known = {program for programs in PROGRAMS.values() for program in programs}
+    last = sorted(f"{found.pod} {found.program}" for found in network.processes() if found.program in known)
+    assert last
+    network.kill()
+    MATRIX.notes.append(f"{chain.binary}, seed {seed}: killed {', '.join(victims)}; then at once {', '.join(last)}")
+    promised = committed_genesis(network)
+    network.up(file)
+    assert promised in {None, committed_genesis(network)}
+    for pod in network.pods():
+        role = "genesis-0" if pod["name"].endswith("genesis-0") else "validator"
+        assert {log.stem for log in (network.state / pod["name"] / "logs").iterdir()} == set(PROGRAMS[role])
 
-    A genesis that was complete once is the one that all of them end with.
-    """
-    prefix = chain.id.replace("_", "-")
-    pods = [f"{prefix}-genesis-0", *(f"{prefix}-validator-{ordinal}" for ordinal in range(JOINERS))]
-    *early, last, late = schedule(seed, chain, pods)
-    told = (
-        f"{chain.binary}, seed {seed}: {'; '.join(map(str, early))}; all pods with {last}; when up {late.pod}, all pods"
-    )
-    MATRIX.notes.append(told)
-    print(told)
-    with running(chain, tmp_path) as (network, file), MATRIX.cell(chain.binary, f"SIGKILL (seed {seed})"):
-        network.start(file)
-        for strike in early:
-            strike.carry_out(network)
-        last.carry_out(network)
-        network.kill()
-        promised = committed_genesis(network)
-        network.up(file)
-        check_bonded(network, chain)
-        genesis = committed_genesis(network)
-        assert genesis == network.pods()[0]["genesis_sha256"]
-        assert promised in {None, genesis}
-        late.carry_out(network)
-        network.kill()
-        network.up(file)
-        check_bonded(network, chain)
-        assert {pod["genesis_sha256"] for pod in network.pods()} == {genesis}
-        assert network.end(signal.SIGINT) == 0
+
+def check_genesis(network: LiveNetwork, chain: RealChain) -> None:
+    """One genesis, the chain's own, with one validator, is what all pods serve."""
+    genesis = json.loads(next(network.state.glob("*-genesis-0/home/config/genesis.json")).read_bytes())
+    assert genesis["chain_id"] == chain.id
+    assert genesis["app_state"]["staking"]["params"]["bond_denom"] == chain.denom
+    assert len(genesis["app_state"]["genutil"]["gen_txs"]) == 1
+    assert {pod["genesis_sha256"] for pod in network.pods()} == {committed_genesis(network)}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_network_of_four(seed: int, chain: RealChain, tmp_path: Path) -> None:
+    """Whatever is killed while it comes up, all get bonded, once each; restarts and reruns change nothing."""
+    row = f"{chain.binary}, seed {seed}"
+    with running(chain, tmp_path) as (network, file):
+        with MATRIX.cell(row, "SIGKILL while it comes up"):
+            come_up_under_fire(network, file, seed, chain)
+        with MATRIX.cell(row, "genesis"):
+            check_genesis(network, chain)
+        with MATRIX.cell(row, f"{JOINERS} joiners bonded"):
+            check_bonded(network, chain)
+        before = state_of(network, chain)
+        assert before.transactions[1] == JOINERS
+        with MATRIX.cell(row, "restart of every pod"):
+            for pod in network.pods():
+                restart(network, pod["name"])
+            check_bonded(network, chain)
+            assert state_of(network, chain) == before
+        with MATRIX.cell(row, "SIGKILL to all, rerun"):
+            reached = min(heights(network))
+            network.kill()
+            network.up(file)
+            assert min(heights(network)) >= reached
+            check_bonded(network, chain)
+            assert state_of(network, chain) == before
+            assert network.end() == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_program_is_spared(seed: int) -> None:
+    """Over the chains, each program of each role has its strike."""
+    struck = {
+        (role, strike.program)
+        for chain in CHAINS
+        for strike in schedule(seed, chain)
+        for role in PROGRAMS
+        if f"-{role}" in strike.pod
+    }
+
+    assert struck == {(role, program) for role, delays in PROGRAMS.items() for program in delays}

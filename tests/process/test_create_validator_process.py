@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from networks import write_keys
-from scripted_server import Exchange, ScriptedServer, head
+from scripted_server import Exchange, ScriptedServer, answer, head
+
+from exposer.protobuf import message, number, string
 
 BINARY = """#!/bin/sh
 case "$*" in
@@ -33,8 +36,20 @@ def respond(exchange: Exchange, document: object) -> bool:
     return True
 
 
-def node(transaction: Callable[[], object]) -> Callable[[Exchange], bool]:
-    """A node at the tip with a funded account and no validator, where /tx answers what ``transaction`` says."""
+ABSENT = {"code": 30, "log": "validator not found"}
+
+
+def validator_with(consensus_key: bytes, *, jailed: bool = False) -> dict[str, object]:
+    """What a node answers of a bonded validator with this key."""
+    public = string(1, "/cosmos.crypto.ed25519.PubKey") + message(2, message(1, consensus_key))
+    described = string(1, "cosmosvaloper1") + message(2, public) + number(3, int(jailed)) + number(4, 3)
+    return {"code": 0, "value": base64.b64encode(message(1, described)).decode()}
+
+
+def node(
+    transaction: Callable[[], object], validator: Callable[[], object] = lambda: ABSENT
+) -> Callable[[Exchange], bool]:
+    """A node at the tip with a funded account, where /tx and the staking module answer what they are told to."""
 
     def script(exchange: Exchange) -> bool:
         path = exchange.asked.path
@@ -43,7 +58,7 @@ def node(transaction: Callable[[], object]) -> Callable[[Exchange], bool]:
         if "Query/Balance" in path:
             return respond(exchange, {"result": {"response": {"code": 0, "value": COIN}}})
         if "Query/Validator" in path:
-            return respond(exchange, {"result": {"response": {"code": 30, "log": "validator not found"}}})
+            return respond(exchange, {"result": {"response": validator()}})
         return respond(exchange, transaction())
 
     return script
@@ -80,6 +95,91 @@ def run(pod: dict[str, str], *, then: str = "", limit: str = "20s") -> subproces
         timeout=60,
         check=False,
     )
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_validator_with_another_key_is_not_this_node(pod: dict[str, str], before: int) -> None:
+    """The operator alone proves nothing: a new volume has another key, and its node would never sign a block."""
+    answers = iter([ABSENT] * before)  # the other one may come first while this one's transaction is on its way
+    with ScriptedServer(node(dict, lambda: next(answers, validator_with(b"\1" * 32)))) as server:
+        done = run({**pod, "NODE_URL": server.url})
+
+    assert done.returncode == 4
+    for key in (b"\1" * 32, bytes(32)):
+        assert base64.b64encode(key).decode() in done.stderr
+    assert "bring back the volume" in done.stderr
+    assert Path(pod["COUNT"]).exists() == bool(before)
+
+
+def test_a_validator_with_this_nodes_key_is_done(pod: dict[str, str]) -> None:
+    """A pod that has bonded sends nothing."""
+    with ScriptedServer(node(dict, lambda: validator_with(bytes(32)))) as server:
+        done = run({**pod, "NODE_URL": server.url})
+
+    assert done.returncode == 0
+    assert "is a validator (bonded)" in done.stderr
+    assert not Path(pod["COUNT"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, 3), (404, 3), (422, 3), (405, 75), (408, 75), (429, 75), (500, 75), (503, 75)]
+)
+def test_a_faucets_refusal_is_final_and_in_its_own_words(pod: dict[str, str], status: int, code: int) -> None:
+    """What the faucet will never give ends the step at once; what time mends is asked again. Its words are clipped."""
+    asked: list[str] = []
+
+    def script(exchange: Exchange) -> bool:
+        path = exchange.asked.path
+        if path == "/credit":
+            asked.append(path)
+            return answer(status, b"no stake\n here " + b"x" * 5000)(exchange)
+        if "Query/Balance" in path:
+            return respond(exchange, {"result": {"response": {"code": 0, "value": None}}})
+        return node(dict)(exchange)
+
+    with ScriptedServer(script) as server:
+        done = run({**pod, "NODE_URL": server.url, "FAUCET_URL": server.url}, limit="3s")
+
+    assert done.returncode == code, done.stderr
+    assert f"the faucet answers {status} when it is asked for stake: no stake here xxx" in done.stderr
+    assert "x" * 500 not in done.stderr
+    assert (len(asked) == 1) is (code == 3)
+
+
+def test_a_jailed_validator_is_no_success(pod: dict[str, str]) -> None:
+    """It is there and signs nothing: the step tries until somebody unjails it, and tells the whole command for that."""
+    with ScriptedServer(node(dict, lambda: validator_with(bytes(32), jailed=True))) as server:
+        done = run({**pod, "NODE_URL": server.url, "GAS_PRICES": "1stake"}, limit="1s")
+
+    assert done.returncode == 75
+    assert "cosmos1address is jailed and signs no blocks" in done.stderr
+    assert f"{pod['CHAIN_BIN']} tx slashing unjail --from validator-0 " in done.stderr
+    assert f"--gas-prices 1stake --home {pod['CHAIN_DIR']}" in done.stderr
+    assert not Path(pod["COUNT"]).exists()
+
+
+def test_nothing_that_is_killed_piles_up(pod: dict[str, str]) -> None:
+    """What a run leaves that was killed at its worst moment is gone with the next; the home has nothing but its own."""
+    refused = {"result": {"height": "6", "tx_result": {"code": 13, "log": "insufficient fee"}}}
+    home = Path(pod["CHAIN_DIR"])
+    left = []
+    with ScriptedServer(node(lambda: refused)) as server:
+        for _ in range(2):
+            done = run({**pod, "NODE_URL": server.url}, then="kill -9 $PPID;")
+            assert done.returncode == -signal.SIGKILL
+            left.append(len(list((home / ".exposer/scratch/create-validator").iterdir())))
+
+    assert left == [2, 2]  # a description of the validator, and a home for the binary
+    assert {path.name for path in home.iterdir()} == {"config", ".exposer"}
+
+
+def test_a_volume_without_keys_is_told_what_comes_first(pod: dict[str, str]) -> None:
+    """A pod that was never initialised asks nobody anything."""
+    (Path(pod["CHAIN_DIR"]) / "config/priv_validator_key.json").unlink()
+    done = run(pod)
+
+    assert done.returncode == 3
+    assert "run init-validator on this volume first" in done.stderr
 
 
 def test_the_same_refusal_twice_ends_the_step(pod: dict[str, str]) -> None:

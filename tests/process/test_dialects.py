@@ -116,6 +116,17 @@ def test_a_binary_without_genesis_commands_is_refused(cometbft: str, tmp_path: P
         probe(ChainBinary(cometbft, tmp_path))
 
 
+def test_help_that_is_the_roots_is_no_groups(tmp_path: Path) -> None:
+    """A binary that answers a word it does not know with its root's help keeps its genesis commands at the root."""
+    binary = tmp_path / "chaind"
+    binary.write_text("#!/bin/sh\necho '  add-genesis-account  Add one'\necho '  validate-genesis  Judge'\n")
+    binary.chmod(0o755)
+    dialect = probe(ChainBinary(str(binary), tmp_path))
+
+    assert dialect.genesis("gentx") == ["gentx"]
+    assert dialect.validate == "validate-genesis"
+
+
 def test_a_binary_leaves_nothing_but_its_home(
     chain: RealChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,3 +160,24 @@ def test_init_is_not_told_the_id_of_a_main_network(simd: str, tmp_path: Path) ->
 
     assert json.loads((config / "genesis.json").read_bytes())["chain_id"] == "osmosis-1"
     assert tomllib.loads((config / "client.toml").read_text())["chain-id"] == "osmosis-1"
+
+
+def test_what_a_binary_has_not_is_refused(simd: str, tmp_path: Path) -> None:
+    """Another address prefix than the binary's, and a JSON-RPC that it does not have, never pass without effect."""
+    pod = {
+        "PATH": os.environ["PATH"],
+        "CHAIN_ID": "simapp-1",
+        "CHAIN_BIN": simd,
+        "CHAIN_DIR": str(tmp_path / "home"),
+        "KEYS_CONFIG": str(write_keys(tmp_path / "keys.json", validators=1)),
+        "HOSTNAME": "simapp-genesis-0",
+    }
+    for step, asked, told in (
+        ("init_genesis", {"BECH32_PREFIX": "foo"}, "BECH32_PREFIX: this binary's addresses begin with cosmos1"),
+        ("init_genesis", {"BECH32_PREFIX": "cosmos"}, ""),
+        ("init_config", {"JSON_RPC": "true"}, "JSON_RPC: this chain has none"),
+    ):
+        command = [sys.executable, "-m", f"init_scripts.{step}"]
+        done = subprocess.run(command, env=pod | asked, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == (3 if told else 0), done.stderr
+        assert told in done.stderr

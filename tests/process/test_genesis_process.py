@@ -14,6 +14,7 @@ from networks import write_keys
 from real_chains import RealChain
 
 from exposer.accounts.address import encode_address
+from exposer.genesis.addresses import module_address
 from exposer.genesis.lint import lint
 
 LIMIT = 120  # seconds, for one step
@@ -124,6 +125,9 @@ def accounts(home: Path) -> list[dict[str, Any]]:
             3,
             "validators bond uold.*set DENOM=uold",
         ),
+        (b'{"app_state": {"staking": {"validators": [null]}}}', {}, 3, "GENESIS_FROM: it has a form that no SDK"),
+        (b'{"initial_height": "x"}', {}, 3, "GENESIS_FROM: it has a form that no SDK chain's genesis has"),
+        (b"{}", {"GENESIS_FROM": "http://[::1/g.json?secret"}, 3, "GENESIS_FROM: not a URL; write http"),
     ],
 )
 def test_what_is_no_genesis_to_start_from(
@@ -139,8 +143,31 @@ def test_what_is_no_genesis_to_start_from(
         "KEYS_CONFIG": str(keys),
         "GENESIS_FROM": str(tmp_path / "from.json"),
     }
-    done = step("init_genesis", tmp_path / "home", **given, **more)
+    done = step("init_genesis", tmp_path / "home", **{**given, **more})
 
     assert done.returncode == code, done.stderr
     assert re.search(told, done.stderr), done.stderr
     assert not (tmp_path / "home/config").exists()
+
+
+@pytest.mark.simd
+def test_what_simd_validates_and_panics_of_is_refused(tmp_path: Path, simd: str) -> None:
+    """A patch that contradicts the gentx, and a balance for a module: the binary passes them, and cannot start."""
+    keys = write_keys(tmp_path / "keys.json", validators=1)
+    given = {"CHAIN_ID": "p-1", "CHAIN_BIN": simd, "KEYS_CONFIG": str(keys), "COINS": "900000000stake,900000000uatom"}
+    entry = {"address": module_address("cosmos", "distribution"), "amount": "5stake"}
+    (tmp_path / "balances.json").write_text(json.dumps([entry]))
+    done = step("init_genesis", tmp_path / "module", **given, GENESIS_BALANCES=str(tmp_path / "balances.json"))
+    assert (done.returncode, "of the module distribution" in done.stderr) == (3, True), done.stderr
+
+    done = step("init_genesis", tmp_path / "home", **given)
+    assert done.returncode == 0, done.stderr
+    for patch, told in (
+        ({"app_state.staking.params.bond_denom": "uatom"}, "it bonds stake, and bond_denom is uatom"),
+        ({"app_state.auth.accounts": []}, "has no account in app_state.auth.accounts"),
+        ({"consensus.params.block.max_gas": "1"}, "above the block's max_gas, 1"),
+        ({"consensus.params.validator.pub_key_types": ["secp256k1"]}, "its key is ed25519, none of pub_key_types"),
+    ):
+        (tmp_path / "patch.json").write_text(json.dumps(patch))
+        done = step("init_config", tmp_path / "home", **given, GENESIS_PATCH=str(tmp_path / "patch.json"))
+        assert (done.returncode, told in done.stderr) == (3, True), done.stderr

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,8 +13,10 @@ from conftest import real_binary
 from networks import write_keys
 from real_chains import RealChain
 from scripted_server import ScriptedServer, file
+from small_disks import needs_root
 
 from exposer.accounts.keyfile import load_keys
+from init_scripts.gentx import keyring_of
 
 TIME = "2026-01-01T00:00:00Z"
 MEMORY = Path("/dev/shm")
@@ -57,7 +60,6 @@ def genesis_pod(chain: RealChain, directory: Path) -> dict[str, str]:
 
 def test_equal_keys_make_equal_bytes(chain: RealChain, tmp_path: Path) -> None:
     """Two runs leave the same genesis with all validators, the same identities and the same record of inputs."""
-    before = sorted(MEMORY.iterdir())
     for name in "ab":
         done = run("init_genesis", genesis_pod(chain, tmp_path / name))
         assert done.returncode == 0, done.stderr
@@ -70,7 +72,8 @@ def test_equal_keys_make_equal_bytes(chain: RealChain, tmp_path: Path) -> None:
     node_ids = [gentx["body"]["memo"].partition("@")[0] for gentx in gentxs]
     assert node_ids == sorted(node_ids)
     assert [path.stem for path in (one / "keyring-test").glob("*.info")] == ["genesis"]
-    assert sorted(MEMORY.iterdir()) == before
+    assert not keyring_of(one).exists()
+    assert not keyring_of(two).exists()
 
 
 def test_the_gentxs_name_the_pods_that_will_come(chain: RealChain, tmp_path: Path) -> None:
@@ -122,6 +125,69 @@ def test_no_secret_of_another_validator_stays(simd: str, tmp_path: Path) -> None
             assert words.encode() not in files, role
 
 
+@pytest.mark.simd
+def test_what_a_killed_run_leaves_in_memory_its_next_run_removes(simd: str, tmp_path: Path) -> None:
+    """The keyring of another validator outlives the kill of its maker, and not the next start on this volume."""
+    environment = genesis_pod(RealChain("simd", "", "", "s-1", "stake"), tmp_path / "home")
+    deadly = tmp_path / "deadly"
+    deadly.write_text(f'#!/bin/sh\ncase "$*" in *gentx*--keyring-dir*) kill -9 $PPID; exit ;; esac\nexec {simd} "$@"\n')
+    deadly.chmod(0o755)
+    killed = run("init_genesis", {**environment, "CHAIN_BIN": str(deadly)})
+    ring = keyring_of(tmp_path / "home")
+    assert killed.returncode == -signal.SIGKILL
+    assert [path.name for path in ring.rglob("*.info")] == ["validator-0.info"]
+
+    again = run("init_genesis", {**environment, "CHAIN_BIN": "none"})  # even a run that comes to nothing
+    assert (again.returncode, ring.exists()) == (3, False)
+    assert run("init_genesis", environment).returncode == 0
+    assert not ring.exists()
+
+
+@pytest.mark.simd
+@needs_root
+@pytest.mark.parametrize(
+    ("mount", "told"),
+    [
+        ("while umount -l /dev/shm 2>/dev/null; do :; done", "/dev/shm is no file system of its own"),
+        ("mount -t tmpfs -o ro none /dev/shm", "/dev/shm is needed: Read-only file system"),
+    ],
+)
+def test_without_memory_no_key_of_another_is_written(simd: str, tmp_path: Path, mount: str, told: str) -> None:
+    """A machine whose /dev/shm is none is told so; no disk gets the keys instead."""
+    environment = genesis_pod(RealChain("simd", "", "", "s-1", "stake"), tmp_path / "home")
+    (tmp_path / "tmp").mkdir()
+    step = [sys.executable, "-m", "init_scripts.init_genesis"]
+    done = subprocess.run(
+        [
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            f'{mount} && exec strace -f -qq -e trace=openat -o "$TRACE" "$@"',
+            "sh",
+            *step,
+        ],
+        env={
+            "PATH": os.environ["PATH"],
+            **environment,
+            "TMPDIR": str(tmp_path / "tmp"),
+            "TRACE": str(tmp_path / "trace"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+    assert Path(environment["CHAIN_BIN"]) == Path(simd)
+    assert done.returncode == 3
+    assert told in done.stderr
+    assert "tmpfs" in done.stderr
+    opened = (tmp_path / "trace").read_text()
+    assert "/genesis.info" in opened
+    assert "/validator-0.info" not in opened
+
+
 @pytest.mark.parametrize(
     ("more", "code", "what"),
     [
@@ -156,6 +222,58 @@ def test_two_validators_never_have_one_consensus_key(tmp_path: Path, more: dict[
 
     assert done.returncode == 3
     assert "'genesis' and 'validator-1' have the same mnemonic" in done.stderr
+
+
+@pytest.mark.parametrize("driver", [{"CHAIN_DRIVER": "cometbft"}, {"IDENTITIES": "derived", "CHAIN_BIN": "none"}])
+@pytest.mark.parametrize(("own", "twin"), [("validator-1", "genesis"), ("validator-2", "validator-3")])
+def test_a_joining_validator_refuses_the_key_of_another(
+    tmp_path: Path, driver: dict[str, str], own: str, twin: str
+) -> None:
+    """Whatever the genesis pod was told of the network's size, a pod knows its twin by the keys file."""
+    keys = write_keys(tmp_path / "keys.json", validators=5)
+    document = json.loads(keys.read_bytes())
+    entries = {entry["name"]: entry for role in ("genesis", "validators") for entry in document[role]}
+    entries[own]["mnemonic"] = entries[twin]["mnemonic"]
+    keys.write_text(json.dumps(document))
+    base = {
+        "CHAIN_ID": "x-1",
+        "CHAIN_DIR": str(tmp_path / "home"),
+        "KEYS_CONFIG": str(keys),
+        "GENESIS_HOST": "127.0.0.1:1",
+        "DOWNLOAD_TIMEOUT": "1s",
+    }
+    done = run("init_validator", {**base, **driver, "HOSTNAME": f"x-{own}"})
+
+    assert done.returncode == 3
+    assert f"'{own}' and '{twin}' have the same mnemonic" in done.stderr
+    assert not (tmp_path / "home/config").exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "driver"),
+    [
+        ("init_validator", {"CHAIN_DRIVER": "cometbft"}),
+        ("init_validator", {"CHAIN_BIN": "none"}),
+        ("create_validator", {"CHAIN_BIN": "true"}),
+    ],
+)
+@pytest.mark.parametrize("name", ["validator-7d9f8-x2k4z", "3f2a1b99aa", ""])
+def test_a_pod_that_nobody_numbered_is_no_validator(
+    tmp_path: Path, step: str, driver: dict[str, str], name: str
+) -> None:
+    """Names of a Deployment's pods and of containers tell no ordinal: they are never all ordinal 0, with one key."""
+    keys = write_keys(tmp_path / "keys.json", validators=3)
+    base = {
+        "CHAIN_ID": "x-1",
+        "CHAIN_DIR": str(tmp_path),
+        "KEYS_CONFIG": str(keys),
+        "GENESIS_HOST": "127.0.0.1:1",
+        "DOWNLOAD_TIMEOUT": "1s",
+    }
+    done = run(step, {**base, **driver, "HOSTNAME": name})
+
+    assert done.returncode == 3
+    assert "HOSTNAME (--hostname), POD_INDEX (--pod-index): neither tells" in done.stderr
 
 
 def test_with_validators_in_the_genesis_there_is_nothing_to_create(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """``create-validator`` beside a node, and a faucet, that do anything but answer: it keeps its limit and says why."""
 
+import base64
 import itertools
 import json
 import os
@@ -26,6 +27,8 @@ from scripted_server import (
     stall,
 )
 from step_faults import NODE, find
+
+from exposer.protobuf import message, number
 
 GIVEN = 2.0
 """Seconds of ``--timeout``."""
@@ -76,8 +79,10 @@ def node(validator: object) -> Script:
 
 
 POOR = node({"code": 22, "log": "validator not found"})
-BONDED = node({"code": 0, "value": "CgIgAw=="})
-"""Field 4 of the validator, its status, is 3 in protobuf."""
+_PUBLIC = {"type": "tendermint/PubKeyEd25519", "value": base64.b64encode(bytes(32)).decode()}
+_VALIDATOR = message(2, message(2, message(1, bytes(32)))) + number(4, 3)
+BONDED = node({"code": 0, "value": base64.b64encode(message(1, _VALIDATOR)).decode()})
+"""The validator's consensus key is this pod's, and its status 3."""
 
 
 @pytest.fixture
@@ -99,7 +104,8 @@ def run(tmp_path: Path) -> Iterator[Callable[..., tuple[int, str]]]:
 
     def step(name: str, **more: str) -> tuple[int, str]:
         home = tmp_path / str(abs(hash(name)))
-        home.mkdir()
+        (home / "config").mkdir(parents=True)
+        (home / "config/priv_validator_key.json").write_text(json.dumps({"pub_key": _PUBLIC}))
         done = subprocess.run(
             [sys.executable, "-W", "error", "-m", "init_scripts.create_validator"],
             env={**pod, "CHAIN_DIR": str(home), **more},

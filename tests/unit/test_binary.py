@@ -1,3 +1,6 @@
+import os
+import select
+import signal
 from pathlib import Path
 
 import pytest
@@ -43,3 +46,19 @@ def test_a_binary_that_repeats_its_secret(how: str, tmp_path: Path) -> None:
     told = str(caught.value).partition("failed:")[2]
     assert "***" in told
     assert not any(f" {word} " in f" {told.strip()} " for word in words.split()[4:12])
+
+
+def test_a_binary_dies_with_its_step(tmp_path: Path) -> None:
+    """SIGKILL of the step that runs it leaves no binary behind, which would go on writing where the next try works."""
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    pid = os.fork()
+    if not pid:  # the step
+        binary(tmp_path, f"echo $$ > {started}; exec sleep 300").run("init")
+    descendant = os.pidfd_open(int(started.read_text()))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    ended, _, _ = select.select([descendant], [], [], 30)
+    os.close(descendant)
+
+    assert ended

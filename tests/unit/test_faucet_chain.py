@@ -1,6 +1,8 @@
 """The chain as the faucet sees it: answers as real nodes give them, and everything else as a reason to wait."""
 
+import asyncio
 import base64
+import contextlib
 import json
 
 import httpx
@@ -75,7 +77,7 @@ async def test_any_other_answer_is_a_reason_to_wait(script: Script) -> None:
 
 
 async def test_what_a_mempool_says() -> None:
-    """What the mempool has had before is taken; a code, or an error of the node's own, is a refusal."""
+    """What the mempool has had before is taken; a code is a refusal; an error of the node's own tells nothing."""
     had = failure("tx already exists in cache")
     refused = rpc({"code": 32, "log": "account sequence mismatch"})
     full = failure("mempool is full")
@@ -83,9 +85,44 @@ async def test_what_a_mempool_says() -> None:
         with ScriptedServer(*(answer(200, body) for body in (had, refused, full))) as server:
             chain = Chain(server.url, client)
             await chain.broadcast(b"x")
-            for text in ("account sequence mismatch", "mempool is full"):
-                with pytest.raises(RefusedError, match=text):
-                    await chain.broadcast(b"x")
+            with pytest.raises(RefusedError, match="account sequence mismatch"):
+                await chain.broadcast(b"x")
+            with pytest.raises(TemporaryError, match="mempool is full"):
+                await chain.broadcast(b"x")
+
+
+async def test_the_room_of_a_block() -> None:
+    """The gas of a block is what the consensus parameters say; -1 is no limit."""
+    params = [rpc({"block_height": "5", "consensus_params": {"block": {"max_gas": gas}}}) for gas in ("-1", "7")]
+    async with httpx.AsyncClient(trust_env=False) as client:
+        with ScriptedServer(*(answer(200, body) for body in params)) as server:
+            assert [await Chain(server.url, client).most_gas() for _ in params] == [None, 7]
+
+
+@pytest.mark.parametrize("limit", ["_LIMIT", "_LARGEST"])
+async def test_an_answer_without_end(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that trickles for ever, or is larger than any block, is given up: it has a limit of time and one of size."""
+    left = asyncio.Event()
+
+    async def endless(_: object, writer: asyncio.StreamWriter) -> None:
+        """Send a byte at a time, until nobody listens."""
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b" " if limit == "_LIMIT" else b" " * 100_000)
+                await writer.drain()
+                await asyncio.sleep(0.001)
+        writer.close()
+        left.set()
+
+    monkeypatch.setattr(f"exposer.faucet.chain.{limit}", 0.05 if limit == "_LIMIT" else 1 << 20)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        server = await asyncio.start_server(endless, "127.0.0.1", 0)
+        async with server, asyncio.timeout(10):
+            host, port = server.sockets[0].getsockname()
+            with pytest.raises(TemporaryError, match="TimeoutError" if limit == "_LIMIT" else "larger"):
+                await Chain(f"http://{host}:{port}", client).status()
+            await left.wait()
 
 
 async def test_a_result_without_stored_results() -> None:

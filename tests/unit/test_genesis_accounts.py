@@ -13,7 +13,7 @@ from json_documents import write
 from exposer.accounts.address import encode_address
 from exposer.errors import BadInputError, MismatchError
 from exposer.genesis.accounts import Shape, Signer, add_accounts, first_shape, signers
-from exposer.genesis.addresses import AddressForm
+from exposer.genesis.addresses import AddressForm, module_address
 from exposer.genesis.grants import Grants
 from exposer.genesis.source import Source
 
@@ -134,6 +134,45 @@ def test_what_is_no_sdk_genesis_is_a_form_not_known(tmp_path: Path) -> None:
             add_accounts(source, some(), Shape(BASE, FIRST))
 
 
+@pytest.mark.parametrize("path", [("auth", "accounts"), ("bank", "balances"), ("bank", "supply")])
+def test_a_list_may_be_null_and_nothing_else(tmp_path: Path, path: tuple[str, str]) -> None:
+    """Go writes an empty list as null, which becomes one; an object is refused with its path."""
+    genesis = sdk_genesis()
+    genesis["app_state"][path[0]][path[1]] = None
+    state = granted(tmp_path, genesis, some(second="1stake"))["app_state"]
+    assert [len(state[module][name]) for module, name in (("auth", "accounts"), ("bank", "balances"))] == [1, 1]
+
+    genesis["app_state"][path[0]][path[1]] = {}
+    with pytest.raises(BadInputError, match=f"genesis: app_state.{path[0]}.{path[1]} is no list"):
+        granted(tmp_path, genesis, some(second="1stake"))
+
+
+@pytest.mark.parametrize(
+    ("there", "vesting", "told"),
+    [
+        (BASE, {"type": "permanent-locked"}, "has an account already; only a new one can vest"),
+        ({"base_account": BASE, "name": "pool"}, None, "is the account of the module pool"),
+        ({**BASE, "account_number": "x"}, None, "genesis: it has a form that no SDK chain's genesis has .ValueError"),
+        (None, None, "genesis: it has a form .*AttributeError"),
+    ],
+)
+def test_accounts_that_are_there_and_cannot_be_given_this(tmp_path: Path, there: Any, vesting: Any, told: str) -> None:
+    """Vesting and a module's account cannot be changed; what no chain wrote is bad input."""
+    grants = load(tmp_path, {"address": FIRST, "vesting": vesting})
+    with Source(write(tmp_path / "g.json", sdk_genesis(there))) as source, pytest.raises(BadInputError, match=told):
+        signers(source, grants, [])
+
+
+def test_what_moves_to_an_address_with_a_grant_is_one_balance(tmp_path: Path) -> None:
+    """A new address that is granted coins, and to which some move, gets both in its one balance."""
+    moved = {FIRST: {"stake": -5}, SECOND: {"stake": 5}}
+    document = granted(tmp_path, sdk_genesis(BASE), some(second="1stake"), moved=moved)
+    balances = document["app_state"]["bank"]["balances"]
+
+    assert [balance["address"] for balance in balances] == [FIRST, SECOND]
+    assert balances[1]["coins"] == [{"denom": "stake", "amount": "6"}]
+
+
 VESTINGS: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     (
         {
@@ -188,6 +227,11 @@ def load(path: Path, *entries: Any, hexadecimal: bool = False) -> Grants:
     return grants
 
 
+def periods(length: str) -> list[dict[str, str]]:
+    """Two periods of that length."""
+    return [{"length": length, "amount": "1stake"}] * 2
+
+
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
@@ -202,6 +246,25 @@ def load(path: Path, *entries: Any, hexadecimal: bool = False) -> Grants:
         ({"address": FIRST, "amount": f"{2**256}stake"}, "amount: .* more than the SDK's 256 bits"),
         ({"address": FIRST, "amuont": "1stake"}, "there is no 'amuont'"),
         ("x", "has no address and amount"),
+        ({"address": module_address("cosmos", "gov"), "amount": ""}, ".* is the account of the module gov"),
+        ({"address": FIRST, "vesting": {"type": "permanent-locked", "amount": {"stake": "1"}}}, ".*is not a coin"),
+        ({"address": FIRST, "vesting": {"type": "permanent-locked", "amount": "0stake"}}, ".*a coin of nothing"),
+        ({"address": FIRST, "vesting": {"type": "delayed", "end": "1969-01-01T00:00:00Z"}}, ".*is before 1970"),
+        ({"address": FIRST, "amount": "", "vesting": {"type": "permanent-locked"}}, ".*nothing vests"),
+        *(
+            (
+                {
+                    "address": FIRST,
+                    "vesting": {"type": "periodic", "periods": periods(length)},
+                },
+                told,
+            )
+            for length, told in [
+                ("9" * 400, ".*whole seconds|.*infinity"),
+                ("9" * 19, ".*whole seconds"),
+                ("5000000000000000000", ".*periods end beyond"),
+            ]
+        ),
         ({"address": FIRST, "vesting": {"type": "cliff"}}, r"vesting\.type is none of continuous, "),
         ({"address": FIRST, "vesting": {"type": "delayed"}}, r"vesting\.end: None is not a time"),
         ({"address": FIRST, "vesting": {"type": "delayed", "start": "x"}}, r"vesting\.start is nothing that delayed"),
@@ -225,7 +288,7 @@ def test_a_wrong_balance_is_refused_by_its_number(tmp_path: Path, entry: Any, to
         load(tmp_path, {}, entry)
 
 
-@pytest.mark.parametrize("content", ["{}", "[1", "nope", ""])
+@pytest.mark.parametrize("content", ["{}", "[1", "nope", "", '[{"address": "a", "address": "b", "amount": ""}]'])
 def test_what_is_no_list_of_balances_is_refused(tmp_path: Path, content: str) -> None:
     """Another document, a cut one and none at all are bad input."""
     path = tmp_path / "balances.json"

@@ -54,9 +54,9 @@ def test_what_is_not_json_is_refused_with_its_place(tmp_path: Path, text: str) -
         load(path, "GENESIS_PATCH")
 
 
-@pytest.mark.parametrize("data", [b'"\xff"', b"[" * 100_000, b"9" * 5000])
+@pytest.mark.parametrize("data", [b'"\xff"', b"[" * 100_000, b"9" * 5000, b'"\\ud800"', b'{"a": 1, "a": 2}'])
 def test_what_cannot_be_held_is_refused(tmp_path: Path, data: bytes) -> None:
-    """No UTF-8, a nesting and a number beyond all bounds are bad input, and no fault of the program."""
+    """No UTF-8, half a character, what is beyond all bounds and a name that is twice are bad input, no fault."""
     path = tmp_path / "patch.json"
     path.write_bytes(data)
 

@@ -11,9 +11,9 @@ from json_documents import write
 from exposer.accounts.address import encode_address
 from exposer.errors import BadInputError
 from exposer.genesis.accounts import Shape
-from exposer.genesis.addresses import AddressForm
+from exposer.genesis.addresses import AddressForm, module_address
 from exposer.genesis.compose import Parts, compose
-from exposer.genesis.exported import module_address, operators
+from exposer.genesis.exported import operators
 from exposer.genesis.grants import Grants
 from exposer.genesis.source import Source
 

@@ -36,20 +36,32 @@ def test_what_is_cut_is_resumed(tmp_path: Path, script: Script, sha256: str) -> 
     ("script", "sha256", "error", "told"),
     [
         (answer(200, GENESIS), "0" * 64, MismatchError, f"GENESIS_FROM: it has the sha256 {DIGEST}, not 000"),
-        (answer(404), "", TemporaryError, "answers 404"),
-        (raw(head(200, {}) + GENESIS), "", TemporaryError, "set GENESIS_FROM_SHA256"),
+        (answer(404), "", BadInputError, "answers 404: check GENESIS_FROM"),
+        (answer(403), "", BadInputError, "answers 403: check GENESIS_FROM"),
+        (answer(302, headers={"location": "/x"}), "", BadInputError, "answers 302: redirects are not followed"),
+        (answer(200, GENESIS, {"content-encoding": "gzip"}), "", BadInputError, "encoded as 'gzip'"),
+        (answer(429), "", TemporaryError, "answers 429"),
+        (answer(503), "", TemporaryError, "answers 503"),
+        (raw(head(200, {}) + GENESIS), "", BadInputError, "set GENESIS_FROM_SHA256"),
         (answer(200, b"\x1f\x8b" + GENESIS), "", BadInputError, "is compressed; unpack it"),
         (answer(200, b"<html>"), "", BadInputError, "is no JSON object"),
         (answer(200, GENESIS[:-1]), "", BadInputError, "cut off: it ends at byte"),
     ],
 )
 def test_what_is_not_the_file_is_refused(
-    tmp_path: Path, script: Script, sha256: str, error: type[ExposerError], told: str
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    script: Script,
+    sha256: str,
+    error: type[ExposerError],
+    told: str,
 ) -> None:
-    """Each has its own error, and leaves nothing behind."""
-    with ScriptedServer(script) as server, pytest.raises(error, match=told):
-        fetched(tmp_path, f"{server.url}/genesis.json", sha256)
+    """Each has its own error, leaves nothing behind, and tells nothing of a token in the query."""
+    caplog.set_level("INFO")
+    with ScriptedServer(script) as server, pytest.raises(error, match=told) as raised:
+        fetched(tmp_path, f"{server.url}/genesis.json?token=secret", sha256)
     assert list(tmp_path.iterdir()) == []
+    assert "secret" not in str(raised.value) + caplog.text
 
 
 def test_a_stream_without_a_length_is_judged_by_its_digest(tmp_path: Path) -> None:
@@ -75,6 +87,8 @@ def test_a_file_is_read_where_it_is(tmp_path: Path, sha256: str) -> None:
         (Path("/nowhere/genesis.json"), DIGEST, BadInputError),
         ("ftp://host/genesis.json", "", BadInputError),
         ("http://user:secret@host/genesis.json", "", BadInputError),
+        ("http://[::1/genesis.json?secret", "", BadInputError),
+        ("http://host/genesis json?secret", "", BadInputError),
     ],
 )
 def test_a_place_that_is_none_is_bad_input(

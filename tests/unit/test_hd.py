@@ -114,6 +114,13 @@ def test_every_bip32_path_can_be_written(path: list[tuple[int, bool]]) -> None:
     assert parse_path(text) == [number + mark * (1 << 31) for number, mark in path]
 
 
+@pytest.mark.parametrize("digits", [11, 5000])
+def test_a_number_of_any_length_is_refused(digits: int) -> None:
+    """Python refuses to read numbers of thousands of digits in its own way, which nobody gets to see."""
+    with pytest.raises(BadInputError, match="below 2147483648"):
+        parse_path("m/" + "9" * digits)
+
+
 @given(st.lists(steps, max_size=4), st.integers(0, 1 << 20), st.booleans(), st.integers(0, 99), st.integers(0, 99))
 def test_indices_add_up(head: list[tuple[int, bool]], last: int, hardened: bool, one: int, two: int) -> None:
     """Moving on twice is moving on by the sum; all but the last number stay, and it stays hardened where it is."""

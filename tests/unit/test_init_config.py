@@ -88,17 +88,23 @@ def test_every_server_that_may_be_on_has_a_port_of_the_pods_own(home: Path) -> N
 
 def test_metrics_gas_prices_and_origins_are_set_where_they_are_asked_for(home: Path) -> None:
     """Each of the three reaches every key that this SDK has for it."""
-    found = configured(
-        home, settings(metrics=True, minimum_gas_prices="5stake", cors_allowed_origins="http://a.b, https://c")
-    )
+    found = configured(home, settings(metrics=True, minimum_gas_prices="5stake", cors_allowed_origins="http://a.b, *"))
     app = found["app.toml"]
 
-    assert found["config.toml"]["rpc.cors_allowed_origins"] == ["http://a.b", "https://c"]
+    assert found["config.toml"]["rpc.cors_allowed_origins"] == ["http://a.b", "*"]
     assert found["config.toml"]["instrumentation.prometheus"] is True
     assert (app["telemetry.enabled"], app["telemetry.prometheus-retention-time"]) == (True, 3600)
     assert app["minimum-gas-prices"] == "5stake"
     assert app["api.enabled-unsafe-cors"] is True
     assert app.get("grpc-web.enable-unsafe-cors") in {True, None}
+
+
+def test_named_origins_open_nothing_to_others(home: Path) -> None:
+    """API and gRPC-web have one switch for all origins and no list: it stays off unless all are asked for."""
+    found = configured(home, settings(cors_allowed_origins="https://good.example"))
+
+    assert found["config.toml"]["rpc.cors_allowed_origins"] == ["https://good.example"]
+    assert [path for path, value in found["app.toml"].items() if "unsafe-cors" in path and value] == []
 
 
 def test_the_json_rpc_of_an_evm_chain_is_on_where_it_is_asked_for(home: Path) -> None:

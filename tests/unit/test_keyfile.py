@@ -79,6 +79,8 @@ def test_several_entries_serve_as_many_ordinals(tmp_path: Path) -> None:
         ('{"genesis": [{"name": "x"}]}', r"genesis\[0\].mnemonic"),
         ('{"genesis": [{"name": "x", "mnemonic": "sesame open sesame"}]}', "BIP-39"),
         (json.dumps({"genesis": [{"name": "x", "mnemonic": "abandon " * 12}]}), "checksum"),
+        ('{"genesis": [], "keys": [], "genesis": []}', "'genesis' is there twice"),
+        ('{"genesis": [{"name": "x", "mnemonic": "sesame", "mnemonic": "abandon"}]}', "'mnemonic' is there twice"),
     ],
 )
 def test_a_wrong_keys_file_is_refused_without_quoting_it(tmp_path: Path, document: str, what: str) -> None:
@@ -90,6 +92,51 @@ def test_a_wrong_keys_file_is_refused_without_quoting_it(tmp_path: Path, documen
         load_keys(path)
     assert "abandon" not in str(refused.value)
     assert "sesame" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["--help", "-x", " ", "", "a/b", "../a", "a\nb", "a\n", "\x1b[31m", "\ud800", "x" * 65]
+)
+def test_a_name_is_one_for_a_binary_and_a_file(tmp_path: Path, name: str) -> None:
+    """What a binary would take for a flag or a path, or a terminal for a command, is refused by its place."""
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"keys": [{"name": "Test 1.a_b@c+d-e", "mnemonic": ABANDON}]}))
+    assert load_keys(path).at("keys", 0).name == "Test 1.a_b@c+d-e"
+
+    path.write_text(json.dumps({"keys": [{"name": name, "mnemonic": ABANDON}]}))
+    with pytest.raises(BadInputError, match=r"keys\[0\]\.name"):
+        load_keys(path)
+
+
+def entries(*mnemonics: str) -> list[dict[str, str]]:
+    """Entries of a role, of these mnemonics."""
+    return [{"name": f"k{number}", "mnemonic": mnemonic} for number, mnemonic in enumerate(mnemonics)]
+
+
+def test_a_shared_identity_is_one_of_this_pod_and_any_other(tmp_path: Path) -> None:
+    """Twins in genesis and validators are refused for both, whatever the ordinals; other pods go on."""
+    one, two, three = (fresh_mnemonic() for _ in range(3))
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"genesis": entries(one), "validators": entries(two, three, three, one)}))
+    keys = load_keys(path)
+
+    keys.refuse_shared_identities([keys.at("validators", 0)])
+    for role, ordinal in (("genesis", 0), ("validators", 1), ("validators", 2), ("validators", 3)):
+        with pytest.raises(BadInputError, match="have the same mnemonic"):
+            keys.refuse_shared_identities([keys.at(role, ordinal)])
+
+
+def test_the_ordinals_of_one_mnemonic_share_no_identity(tmp_path: Path) -> None:
+    """Pods that one entry serves are told apart by their index; only the first is a genesis pod's twin."""
+    mnemonic = fresh_mnemonic()
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"genesis": entries(mnemonic), "validators": entries(mnemonic)}))
+    keys = load_keys(path)
+
+    keys.refuse_shared_identities(keys.at("validators", ordinal) for ordinal in (1, 2))
+    for pod in (keys.at("genesis", 0), keys.at("validators", 0)):
+        with pytest.raises(BadInputError, match="have the same mnemonic"):
+            keys.refuse_shared_identities([pod])
 
 
 def test_a_missing_keys_file_names_the_variable(tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 import copy
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from json_documents import write
 
+from exposer.accounts.address import encode_address
 from exposer.cli import main
 from exposer.errors import BadInputError
-from exposer.genesis.lint import Finding, lint, refuse_unrunnable
+from exposer.genesis.finding import Finding
+from exposer.genesis.lint import lint, refuse_unrunnable
 
 SOUND: dict[str, Any] = {
     "chain_id": "c-1",
@@ -80,7 +83,8 @@ TWICE = [{"address": address, "coins": [{"denom": "stake", "amount": "1"}]} for 
         ("app_state.auth.accounts", [{"address": "é"}] * 2, "app_state.auth.accounts", "é is there twice"),
         ("app_state.staking.params.bond_denom", "uatom", "app_state.staking.params.bond_denom", "nobody has any uatom"),
         ("consensus_params", {"block": {"max_gas": "1"}}, "consensus_params", "does not read it"),
-        ("app_state.bank.balances", [{"address": "a"}], "app_state", "no form that an SDK chain's genesis has"),
+        ("app_state.bank.balances", [{"address": "a"}], "app_state.bank.supply", "3stake stated, 0stake"),
+        ("app_state.bank.balances", [{"coins": 5}], "app_state", "read of it for bank is a form that no SDK chain"),
         ("chain_id", "c" * 51, "chain_id", "not 1 to 50 characters"),
     ],
 )
@@ -91,6 +95,60 @@ def test_what_will_not_run_is_found(tmp_path: Path, path: str, value: object, wh
     assert where in {finding.path for finding in lint(file)}
     with pytest.raises(BadInputError, match=problem):
         refuse_unrunnable(file, "c-1")
+
+
+VALIDATOR = encode_address("cosmos", b"\x01" * 20)
+GENTX: dict[str, Any] = {
+    "body": {
+        "messages": [
+            {
+                "@type": "/cosmos.staking.v1beta1.MsgCreateValidator",
+                "delegator_address": "",
+                "validator_address": encode_address("cosmosvaloper", b"\x01" * 20),
+                "pubkey": {"@type": "/cosmos.crypto.ed25519.PubKey", "key": ""},
+                "value": {"denom": "stake", "amount": "3"},
+            }
+        ]
+    },
+    "auth_info": {"fee": {"gas_limit": "200000"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("consensus.params.block.max_gas", "-1", None),
+        ("consensus.params.block.max_gas", "200000", None),
+        ("consensus.params.block.max_gas", "199999", "its gas, 200000, is above the block's max_gas, 199999"),
+        ("consensus.params.validator", {"pub_key_types": ["ed25519"]}, None),
+        ("consensus.params.validator", {"pub_key_types": ["secp256k1"]}, "its key is ed25519, none of pub_key_types"),
+        ("app_state.staking.params.bond_denom", "atom", "it bonds stake, and bond_denom is atom"),
+        ("app_state.auth.accounts", [], f"{VALIDATOR} has no account"),
+        ("app_state.bank.balances", [], f"{VALIDATOR} bonds 3stake, and has 0stake"),
+        ("app_state.bank.balances", [{"address": VALIDATOR}], f"{VALIDATOR} bonds 3stake, and has 0stake"),
+    ],
+)
+def test_a_gentx_that_cannot_succeed_is_found(tmp_path: Path, path: str, value: object, problem: str | None) -> None:
+    """The chain panics at its start where a validator's own transaction contradicts the rest of the genesis."""
+    document = changed("app_state.genutil.gen_txs", [GENTX])
+    document["app_state"]["auth"]["accounts"] = [{"address": VALIDATOR}]
+    document["app_state"]["bank"]["balances"][0]["address"] = VALIDATOR
+    inner = document
+    *parents, last = path.split(".")
+    for key in parents:
+        inner = inner[key]
+    inner[last] = value
+    told = [finding.problem for finding in found(tmp_path, document) if "gen_txs" in finding.path]
+
+    assert told == ([] if problem is None else [problem + " in app_state.auth.accounts" * problem.endswith("account")])
+
+
+def test_accounts_without_an_address_and_balances_without_coins_are_no_finding(tmp_path: Path) -> None:
+    """Two accounts that have none are no duplicates, and coins may be null or left out where there are none."""
+    document = changed("app_state.auth.accounts", [{}, {}])
+    document["app_state"]["bank"]["balances"] += [{"address": "b", "coins": None}, {"address": "c"}]
+
+    assert found(tmp_path, document) == []
 
 
 def test_a_genesis_of_another_chain_is_refused(tmp_path: Path) -> None:
@@ -150,5 +208,11 @@ def test_the_command_tells_findings_and_exits_3(tmp_path: Path, capsys: pytest.C
     assert main(["lint", "genesis", str(tmp_path / "torn.json")]) == 3
     assert "cut off: it ends at byte 15" in capsys.readouterr().err
     assert main(["lint", "genesis", str(tmp_path / "none.json")]) == 3
+    half = tmp_path / "half.json"
+    half.write_text('{"chain_id": "\\ud800"}')
+    assert main(["lint", "genesis", str(half)]) == 3
+    os.mkfifo(tmp_path / "pipe")
+    assert main(["lint", "genesis", str(tmp_path / "pipe")]) == 3
+    assert "is no regular file" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         main(["lint", "genesis"])

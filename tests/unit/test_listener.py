@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exposer.server.listener import Handshakes, Listener
+from exposer.listener import Handshakes, Listener
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Keys files that are made here: fresh, private, whole or not at all, and never in place of another."""
 
 import json
+import signal
 import stat
 import subprocess
 import sys
@@ -60,6 +61,37 @@ def test_of_many_makers_one_wins(tmp_path: Path) -> None:
     assert sum(b"ConflictError" in text for text in told) == 3
     assert len(load_keys(path).role("genesis")) == 50
     assert [path.name for path in tmp_path.iterdir()] == ["keys.json"]
+
+
+def traced(path: Path, *rule: str) -> subprocess.CompletedProcess[bytes]:
+    """Make a file while strace(1) injects a fault."""
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", *rule, sys.executable, "-c", MAKE, str(path)]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("call", ["fsync", "linkat"])
+def test_a_maker_that_is_killed_leaves_nothing(tmp_path: Path, call: str) -> None:
+    """Until it is whole the file has no name, so there is none to find afterwards, hidden or torn."""
+    killed = traced(tmp_path / "keys.json", "-e", f"inject={call}:signal=KILL:error=EINTR")
+
+    assert killed.returncode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_may_have_neither_files_without_a_name_nor_hard_links(tmp_path: Path) -> None:
+    """There the file is made in place: private, never in place of another, and gone where it cannot be written."""
+    path = tmp_path / "keys.json"
+    fat = ("-P", str(tmp_path), "-P", str(path), "-e", "inject=openat:error=EOPNOTSUPP:when=1")
+    full = traced(path, *fat, "-e", "inject=write:error=ENOSPC")
+    assert full.returncode == 1
+    assert list(tmp_path.iterdir()) == []
+
+    made = traced(path, *fat, "-e", "inject=linkat:error=EPERM")
+    again = traced(path, *fat)
+    assert (made.returncode, again.returncode) == (0, 1)
+    assert b"ConflictError" in again.stderr
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert len(load_keys(path).role("genesis")) == 50
 
 
 def test_keys_of_a_chain_never_change_when_others_join(tmp_path: Path) -> None:

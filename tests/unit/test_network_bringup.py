@@ -92,6 +92,7 @@ def test_nodes_are_what_was_built_or_what_is_on_path(tmp_path: Path, pods: dict[
     upgraded, built = (found.node(pods[name]) for name in ("one-1-genesis-0", "two-1-genesis-0"))
 
     assert upgraded
+    assert upgraded.environment["HOME"] == str(tmp_path / "one-1-genesis-0")  # and not that of the user
     assert upgraded.command[:3] == ("/bin/cosmovisor", "run", "start")
     assert upgraded.environment["DAEMON_NAME"] == "chaind"
     assert built

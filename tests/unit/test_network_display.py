@@ -154,3 +154,15 @@ def test_a_failure_shows_the_end_of_the_log_and_the_way_on(tmp_path: Path) -> No
     assert "exposer up --force" in text
     assert fields["exit_code"] == 5
     assert log_tail(program.log)[0] == "line 85"
+
+
+@pytest.mark.parametrize("cause", ["panic: no coin nonsense", "Error: unknown command"])
+def test_a_failed_node_shows_its_cause_and_not_what_is_below_it(tmp_path: Path, cause: str) -> None:
+    """A Go program writes a stack, or its whole help, below the cause; of several starts the last one counts."""
+    program = stand_in(tmp_path, "", name="node", documented=False)
+    stack = "".join(f"frame {number}\n" for number in range(100))
+    program.log.write_text(f"panic: before\n{stack}{cause}\n{stack}")
+    text, _ = failure_text(ProgramFailedError(program, 2), State(tmp_path))
+
+    assert text.splitlines()[1].strip() == cause
+    assert "before" not in text

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from network_world import MINIMAL, STARSHIP_EVERYTHING, STARSHIP_THREE_CHAINS
+from networks import write_keys
 
 from exposer.errors import BadInputError
 from exposer.network.chains import known_chains, resolve
@@ -24,7 +25,9 @@ def faults(directory: Path, text: str, *, strict: bool = False) -> list[str]:
 
 
 CHAIN = MINIMAL + "    "
-CUSTOM = "chains:\n  - {id: a, name: custom, numValidators: 1, binary: b, prefix: p, denom: uaa, coins: 1uaa}\n"
+CUSTOM = "chains:\n  - {id: a, name: custom, numValidators: 1, binary: b, prefix: p, denom: uaa, coins: 20uaa}\n"
+FUNDED = "address: cosmos1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqnrql8a"
+CONFIG = "the plan's own, for steps and other pods go by it; use"
 FAULTS = {
     "no chains": ("name: x\n", "1: chains: is required; add it"),
     "chains empty": ("chains: []\n", "1: chains: must have at least one entry"),
@@ -195,12 +198,114 @@ FAULTS = {
         "6: chains[0].corsAllowedOrigins[0]: must be an origin like https://example.org, or '*'",
     ),
     "vesting without an end": (
-        CHAIN + "balances: [{address: cosmos1a, amount: 5uatom, vesting: {type: delayed}}]\n",
+        CHAIN + f"balances: [{{{FUNDED}, amount: 5uatom, vesting: {{type: delayed}}}}]\n",
         "6: chains[0].balances[0].vesting.end: is required with type: delayed; add it",
     ),
     "no time": (
-        CHAIN + "balances: [{address: cosmos1a, amount: 5uatom, vesting: {type: delayed, end: soon}}]\n",
+        CHAIN + f"balances: [{{{FUNDED}, amount: 5uatom, vesting: {{type: delayed, end: soon}}}}]\n",
         "6: chains[0].balances[0].vesting.end: must be a time in UTC like 2026-01-31T00:00:00Z",
+    ),
+    "no day": (
+        CHAIN + f"balances: [{{{FUNDED}, amount: 5uatom, vesting: {{type: delayed, end: 2027-13-45T99:00:00Z}}}}]\n",
+        "6: chains[0].balances[0]: vesting.end: '2027-13-45T99:00:00Z' is not a time; write 2030-01-31T00:00:00Z",
+    ),
+    "more vesting than funds": (
+        CHAIN + f"balances: [{{{FUNDED}, amount: 5uatom, vesting: {{type: permanent-locked, amount: 9uatom}}}}]\n",
+        "6: chains[0].balances[0]: vesting.amount: 9uatom vest, and the account has 5uatom",
+    ),
+    "a field of other vesting": (
+        CHAIN
+        + f"balances: [{{{FUNDED}, amount: 5uatom, vesting: {{type: permanent-locked, end: 2030-01-01T00:00:00Z}}}}]\n",
+        "6: chains[0].balances[0]: vesting.end is nothing that permanent-locked vesting has",
+    ),
+    "an address that was cut": (
+        CHAIN + "balances: [{address: cosmos1qqqq, amount: 5uatom}]\n",
+        "6: chains[0].balances[0]: address: 'cosmos1qqqq' is no bech32 address of 20 or 32 bytes; copy it again, whole",
+    ),
+    "another chain's address": (
+        CHAIN + "balances: [{address: juno1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq93ryqp, amount: 5uatom}]\n",
+        "6: chains[0].balances[0]: address: 'juno1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq93ryqp' is no address of this chain",
+    ),
+    "too few coins": (CHAIN + "coins: 5uatom\n", "6: chains[0].coins: has too little uatom to bond a part of; give at"),
+    "coins twice": (
+        CHAIN + "coins: '20uatom,20uatom'\n",
+        "6: chains[0].coins: '20uatom' is not a coin, or is there twice",
+    ),
+    "gas in foreign coins": (
+        CHAIN + "gasPrices: 1uosmo\n",
+        "6: chains[0].gasPrices: is in uosmo, of which no account has any; name a denomination of coins",
+    ),
+    "gas that nobody pays": (
+        CHAIN + "minimumGasPrices: 0.1uatom\n",
+        "6: chains[0].minimumGasPrices: asks for gas to be paid, and validators that join and the faucet pay nothing;",
+    ),
+    "a faucet of foreign coins": (
+        CHAIN + "faucet: {enabled: true, amount: '5uosmo,1uatom'}\n",
+        "6: chains[0].faucet.amount: is 5uosmo, and the faucet of cosmoshub-4 has 0uosmo (coins)",
+    ),
+    "a faucet that helps nobody to join": (
+        CHAIN + "coins: '20uatom,20uosmo'\n    faucet: {enabled: true, amount: 5uosmo}\n",
+        "7: chains[0].faucet.amount: has no uatom, which the validators of cosmoshub-4 that join ask for; add it",
+    ),
+    "the faucet's port is the node's": (
+        CHAIN + "ports: {rpc: 26657}\n    faucet: {enabled: true, ports: {rest: 26657}}\n",
+        "6: chains[0].ports.rpc: is the port of chains[0].faucet.ports.rest too; give each its own",
+    ),
+    "two ports for one faucet": (
+        CHAIN + "ports: {faucet: 8001}\n    faucet: {enabled: true, ports: {rest: 8002}}\n",
+        "7: chains[0].faucet.ports.rest: is not the port in ports.faucet; keep one of the two",
+    ),
+    "one port for two faucets": (
+        "faucet: {enabled: true, ports: {rest: 8001}}\n" + MINIMAL + "  - {id: b, name: osmosis, numValidators: 1}\n",
+        "1: faucet.ports.rest: is the port of faucet.ports.rest too; give each its own (ports.faucet of each chain)",
+    ),
+    "the plan's address": (
+        CHAIN + "config: {config.toml: {rpc: {laddr: 'tcp://127.0.0.1:5000'}}}\n",
+        f"6: chains[0].config.config.toml.rpc.laddr: is {CONFIG} ports.rpc",
+    ),
+    "the plan's address by a path": (
+        CHAIN + "config: {pods: {genesis-0: {app.toml: {api.+address: x}}}}\n",
+        f"6: chains[0].config.pods.genesis-0.app.toml.api.+address: is {CONFIG} ports.rest",
+    ),
+    "another genesis": (
+        CHAIN + "config: {config.toml: {genesis_file: x}}\n",
+        f"6: chains[0].config.config.toml.genesis_file: is {CONFIG} what exposer's steps write there; remove it",
+    ),
+    "a null of TOML": (
+        CHAIN + "config: {config.toml: {p2p: ~}}\n",
+        "6: chains[0].config.config.toml.p2p: has no value, and TOML has no null; give it one, or leave it out",
+    ),
+    "a table without a key": (
+        CHAIN + "config: {app.toml: {+oracle: {}}}\n",
+        "6: chains[0].config.app.toml.+oracle: is a table without a key, which changes nothing",
+    ),
+    "a key without a name": (
+        CHAIN + "config: {app.toml: {api: {+: 1}}}\n",
+        "6: chains[0].config.app.toml.api.+: is a key without a name",
+    ),
+    "a list of mappings": (
+        CHAIN + "config: {app.toml: {api: {+x: [{a: 1}]}}}\n",
+        "6: chains[0].config.app.toml.api.+x: is a list of more than values",
+    ),
+    "a pod's application without one": (
+        MINIMAL.replace("cosmoshub\n", "cometbft\n") + "    config: {pods: {genesis-0: {app.toml: {pruning: a}}}}\n",
+        "6: chains[0].config.pods.genesis-0.app.toml: means nothing to cometbft, which has no SDK application",
+    ),
+    "a genesis from nowhere": (
+        CHAIN + "genesis: {from: 'ftp://x/y'}\n",
+        "6: chains[0].genesis.from: is a URL of ftp, which is not asked; write one of http or https, or a path",
+    ),
+    "a path beyond BIP-32": (
+        CHAIN + "hdPath: m/44'/99999999999999'/0'/0/0\n",
+        "6: chains[0].hdPath: must be a path like m/44'/118'/0'/0/0, each number below 2147483648",
+    ),
+    "a variable twice": (
+        CHAIN + "env: [{name: A, value: b}, {name: A, value: c}]\n",
+        "6: chains[0].env[1].name: A is there twice; keep one",
+    ),
+    "a variable that a step needs": (
+        CHAIN + "env: [{name: PYTHONPATH, value: /x}]\n",
+        "6: chains[0].env[0].name: PYTHONPATH is set by exposer itself; use the network file's own field for it",
     ),
     "an upgrade without a version": (
         CHAIN + "upgrade: {enabled: true, genesis: v1, upgrades: [{name: v2, version: ''}]}\n",
@@ -215,7 +320,7 @@ FAULTS = {
         "6: chains[0].build.enabled: is true, and upgrade is enabled too, which builds its genesis version; keep one",
     ),
     "a version of no repository": (
-        CUSTOM.replace("coins: 1uaa", "coins: 1uaa, build: {enabled: true, source: v1}"),
+        CUSTOM.replace("coins: 20uaa", "coins: 20uaa, build: {enabled: true, source: v1}"),
         "2: chains[0].build.source: is a version of repo, which is not there; add repo, or write a Go module's path@",
     ),
     "two versions in one": (
@@ -273,7 +378,7 @@ def test_no_field_of_accounts_is_silently_ignored(tmp_path: Path, field: str) ->
     assert found == [f"network.yaml:6: chains[0].{name}: means nothing to cometbft, which has no accounts; remove it"]
 
 
-@pytest.mark.parametrize("name", ["MONIKER", "VALIDATOR_STAKE", "FEES", "TIMEOUT", "BUILD_TAGS", "FAUCET_PATIENCE"])
+@pytest.mark.parametrize("name", ["VALIDATOR_STAKE", "FEES", "BUILD_TAGS", "FAUCET_PATIENCE", "LD_LIBRARY_PATH"])
 def test_variables_that_only_a_user_sets_are_the_users(tmp_path: Path, name: str) -> None:
     """What the plan never sets can be set by chains[].env."""
     (chain,) = load(tmp_path, CHAIN + f"env: [{{name: {name}, value: x}}]\n").network.chains
@@ -344,6 +449,37 @@ def test_yaml_values_keep_their_meaning(tmp_path: Path) -> None:
         "nil": None,
     }
     assert second == {**first, "ten": 11}
+
+
+@pytest.mark.parametrize("value", ["1.10", "0x10", "010", "1e3", "1_000", "12345678901234567890.5", "true"])
+def test_a_bare_number_for_text_is_the_text(tmp_path: Path, value: str) -> None:
+    """Where text is meant, a number keeps the digits that are written, and does not take YAML's way through a float."""
+    (chain,) = load(tmp_path, CHAIN + f"env: [{{name: A, value: {value}}}]\n").network.chains
+
+    assert chain.env[0].value == value
+
+
+NARROWED = {
+    "a pod that is gone": (
+        CHAIN + "config: {pods: {validator-1: {app.toml: {pruning: nothing}}}}\n",
+        1,
+        "config.pods.validator-1: is no pod of this chain; there are genesis-0$",
+    ),
+    "keys for fewer": (
+        "keys: keys.json\n" + MINIMAL,
+        9,
+        "keys: .* role 'validators' has 2 entries and ordinal 7 needs one more",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "validators", "what"), NARROWED.values(), ids=NARROWED)
+def test_another_number_of_validators_is_checked_again(tmp_path: Path, text: str, validators: int, what: str) -> None:
+    """What fitted the file's own number may not fit that of the command line."""
+    write_keys(tmp_path / "keys.json", validators=3)
+    document = load(tmp_path, text)
+    with pytest.raises(BadInputError, match=what):
+        document.narrowed(None, validators)
 
 
 def test_one_chain_of_a_file_keeps_its_place_in_faults(tmp_path: Path) -> None:

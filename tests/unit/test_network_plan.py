@@ -277,7 +277,8 @@ def test_where_a_genesis_starts_from_and_how_it_is_changed(tmp_path: Path) -> No
         "start": "2026-01-01T00:00:00Z",
         "periods": [{"length": "24h", "amount": "9uchain"}],
     }
-    assert files["one-1", "genesis-balances.json"] == [{"address": "chain1aa", "amount": "9uchain", "vesting": vesting}]
+    address = "chain1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqxp55vg"
+    assert files["one-1", "genesis-balances.json"] == [{"address": address, "amount": "9uchain", "vesting": vesting}]
 
 
 def test_a_genesis_may_come_from_a_url(tmp_path: Path) -> None:

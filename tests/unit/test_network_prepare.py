@@ -49,14 +49,22 @@ def test_a_pod_has_the_ports_that_it_uses_and_no_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "field",
-    ["faucet: {{enabled: true, ports: {{rest: {port}}}}}", "faucet: {{enabled: true}}\n    ports: {{faucet: {port}}}"],
+    [
+        "    faucet: {{enabled: true, ports: {{rest: {port}}}}}",
+        "    faucet: {{enabled: true}}\n    ports: {{faucet: {port}}}",
+        "faucet: {{enabled: true, ports: {{rest: {port}}}}}",
+    ],
 )
-def test_the_faucets_port_may_stand_in_two_places(tmp_path: Path, field: str) -> None:
-    """Both are the genesis pod's, and it is that very port."""
+def test_the_faucets_port_may_stand_in_three_places(tmp_path: Path, field: str) -> None:
+    """Each is the genesis pod's, and it is that very port; where it is taken the fault names the place."""
     port = free_port()
-    leader, *_ = prepared(tmp_path, f"{MINIMAL}    {field.format(port=port)}\n")
+    leader, *_ = prepared(tmp_path, f"{MINIMAL}{field.format(port=port)}\n")
 
     assert leader.ports["faucet"] == port
+    with Held() as others:
+        taken = f"{MINIMAL}{field.format(port=others.hold(0))}\n".replace("devnet", "other")
+        with pytest.raises(BadInputError, match=r"(faucet\.ports\.rest|ports\.faucet): port \d+ \(faucet"):
+            prepared(tmp_path, taken)
 
 
 def test_a_stated_port_of_a_service_that_is_not_there_is_not_held(tmp_path: Path) -> None:

@@ -129,6 +129,15 @@ async def test_a_service_that_dies_is_started_again(world: World) -> None:
     assert world.tries == 4
 
 
+async def test_a_service_is_told_before_the_steps_that_need_it(world: World) -> None:
+    """What a pod is at is the last thing told: the step beside its node, and not the node."""
+    ready = world.directory / "ready"
+    world.supervisor.keep(world.program(FOREVER.format(ready=str(ready)), name="node"))
+    await world.supervisor.run(world.program("", name="create-validator"))
+
+    assert world.story == ["node running", "create-validator running", "create-validator done"]
+
+
 async def test_a_service_that_cannot_be_kept_up_fails_the_bring_up(world: World) -> None:
     """After five restarts in a row its failure is the supervisor's; after the bring-up there is no such limit."""
     program = world.program(COUNT + "raise SystemExit(1)", name="node", documented=False)

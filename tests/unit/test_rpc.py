@@ -31,10 +31,11 @@ def field(place: int, value: bytes | int) -> bytes:
 
 @pytest.mark.parametrize(("status", "bonded"), [(1, False), (2, False), (3, True)])
 def test_a_validator_tells_whether_it_is_bonded(status: int, bonded: bool) -> None:
-    """Status 3 of the staking module is bonded."""
-    message = field(1, field(1, b"cosmosvaloper1x") + field(2, b"any") + field(4, status))
+    """Status 3 of the staking module is bonded; the consensus key stands in a message of its own type."""
+    public = field(1, b"/cosmos.crypto.ed25519.PubKey") + field(2, field(1, b"key"))
+    message = field(1, field(1, b"cosmosvaloper1x") + field(2, public) + field(4, status))
     with ScriptedServer(answer(200, query(message))) as server, Client(server.url) as client:
-        assert Node(client).validator("cosmosvaloper1x") == ValidatorState(bonded, jailed=False)
+        assert Node(client).validator("cosmosvaloper1x") == ValidatorState(bonded, jailed=False, consensus_key=b"key")
         assert "Query/Validator" in server.asked[0].path
 
 

@@ -103,11 +103,25 @@ def pod(cls: type[PodSettings] = PodSettings, /, **values: object) -> PodSetting
 
 @pytest.mark.parametrize(
     ("values", "ordinal"),
-    [({"hostname": "chain-validator-12"}, 12), ({"hostname": "solo"}, 0), ({"hostname": "v-3", "pod_index": 5}, 5)],
+    [
+        ({"hostname": "chain-validator-12"}, 12),
+        ({"hostname": "solo", "pod_index": 0}, 0),
+        ({"hostname": "v-3", "pod_index": 5}, 5),
+    ],
 )
 def test_the_ordinal_follows_the_last_dash(values: dict[str, object], ordinal: int) -> None:
     """The pod's ordinal comes from its name, or from POD_INDEX where that is set."""
     assert pod(PodSettings, **values).ordinal == ordinal
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"hostname": name} for name in ("solo", "validator-7d9f8-x2k4z", "3f2a1b99aa", "v-1x", "v-" + "1" * 5000)] + [{}],
+)
+def test_an_ordinal_that_nobody_told_is_none(values: dict[str, object]) -> None:
+    """Pods that both took 0 would be the same validator twice; the message names both ways to tell it."""
+    with pytest.raises(BadInputError, match=r"HOSTNAME.*POD_INDEX.*each pod its own"):
+        _ = pod(PodSettings, **values).ordinal
 
 
 @pytest.mark.parametrize(
@@ -160,43 +174,46 @@ def test_inputs_follow_content_not_paths(tmp_path: Path) -> None:
     copy = tmp_path / "copy.json"
     copy.write_text(json.dumps(json.loads(keys.read_text()), indent=7))
 
-    first = inputs(ValidatorSettings, keys, genesis_port=1, download_timeout="5s")
-    assert first == inputs(ValidatorSettings, copy, genesis_port=2, chain_dir="/y")
+    first = inputs(ValidatorSettings, keys, hostname="v-0", genesis_port=1, download_timeout="5s")
+    assert first == inputs(ValidatorSettings, copy, hostname="v-0", genesis_port=2, chain_dir="/y")
     assert first != inputs(ValidatorSettings, keys, pod_index=1)
 
 
-def test_a_setting_at_its_default_is_no_input(tmp_path: Path) -> None:
-    """A volume that knows nothing of a setting agrees with its default and with nothing else; saying it is the same."""
-    keys = write_keys(tmp_path / "keys.json", validators=3)
-    silent = inputs(ConfigSettings, keys)
+def test_what_nobody_said_is_at_its_default() -> None:
+    """A setting that stands at its default is known as such, said or not; each driver has its own for identities."""
+    silent = pod(ConfigSettings)
 
-    assert "METRICS" not in silent
-    assert inputs(ConfigSettings, keys, metrics=False, chain_bin="other") == silent
-    assert inputs(ConfigSettings, keys, metrics=True).keys() - silent.keys() == {"METRICS"}
-    assert "IDENTITIES" not in inputs(
-        ValidatorSettings, keys, identities="random", chain_driver="cosmos", chain_bin="simd"
-    )
-    assert "IDENTITIES" in inputs(
-        ValidatorSettings, keys, identities="derived", chain_driver="cosmos", chain_bin="simd"
-    )
+    assert silent.at_default == pod(ConfigSettings, metrics=False).at_default
+    assert silent.at_default - pod(ConfigSettings, metrics=True).at_default == {"METRICS"}
+    assert "CHAIN_ID" not in silent.at_default
+    cosmos = {"chain_driver": "cosmos", "chain_bin": "simd"}
+    assert "IDENTITIES" in pod(ValidatorSettings, identities="random", **cosmos).at_default
+    assert "IDENTITIES" not in pod(ValidatorSettings, identities="derived", **cosmos).at_default
+    assert "IDENTITIES" in pod(ValidatorSettings).at_default
 
 
 @pytest.mark.parametrize("driver", [{"chain_driver": "cometbft"}, {"chain_driver": "cosmos", "chain_bin": "simd"}])
 def test_keys_that_a_step_does_not_use_may_be_added(tmp_path: Path, driver: dict[str, object]) -> None:
     """A keys file that grows, to scale a network, is no other input for the pods that are there; a changed key is."""
     keys = write_keys(tmp_path / "keys.json", validators=3)
-    before = inputs(GenesisSettings, keys, num_validators=3, **driver), inputs(ValidatorSettings, keys, **driver)
+    before = (
+        inputs(GenesisSettings, keys, num_validators=3, **driver),
+        inputs(ValidatorSettings, keys, pod_index=0, **driver),
+    )
     document = json.loads(keys.read_text())
     document["validators"].append({"name": "new", "mnemonic": fresh_mnemonic()})
     keys.write_text(json.dumps(document))
     assert before == (
         inputs(GenesisSettings, keys, num_validators=3, **driver),
-        inputs(ValidatorSettings, keys, **driver),
+        inputs(ValidatorSettings, keys, pod_index=0, **driver),
     )
 
     document["validators"][0]["mnemonic"] = fresh_mnemonic()
     keys.write_text(json.dumps(document))
-    after = inputs(GenesisSettings, keys, num_validators=3, **driver), inputs(ValidatorSettings, keys, **driver)
+    after = (
+        inputs(GenesisSettings, keys, num_validators=3, **driver),
+        inputs(ValidatorSettings, keys, pod_index=0, **driver),
+    )
     assert before[0] != after[0]
     assert before[1] != after[1]
 

@@ -22,6 +22,13 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3),
     max_leaves=4,
 )
+KINDS = {
+    bool: st.booleans(),
+    int: st.integers(-(2**63), 2**63 - 1),
+    float: st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**63 - 1),
+    str: st.text(),
+    list: st.lists(VALUES, max_size=3),
+}
 
 
 def flat(document: Mapping[str, Any], at: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
@@ -86,13 +93,14 @@ def _assignment(lines: list[str]) -> str:
 @settings(deadline=None, max_examples=25)
 @given(data=st.data())
 def test_the_changed_keys_are_those_asked_for(written: list[str], data: st.DataObject) -> None:
-    """In a file that a real binary wrote, any keys are set to any values: these differ, and no other line does.
+    """In a file that a real binary wrote, any keys are set to values of their type: no other line differs.
 
     Asked for again, nothing changes.
     """
     for before in written:
         known = flat(tomllib.loads(before))
-        edits = data.draw(st.dictionaries(st.sampled_from(sorted(known)), VALUES, max_size=4))
+        paths = data.draw(st.lists(st.sampled_from(sorted(known)), unique=True, max_size=4))
+        edits = {path: data.draw(KINDS[type(known[path])]) for path in paths}
         after = edit(before, nested(edits))
         changed = {path[-1] for path, value in edits.items() if repr(known[path]) != repr(value)}
 
@@ -132,7 +140,29 @@ def test_a_key_is_added_where_it_is_meant() -> None:
     assert edit(once, {"+b": 2, "+u": {"v": {"c": 3}}}) == once
 
 
+def test_a_dotted_path_is_the_key_in_its_table() -> None:
+    """Paths and tables are two ways to write one thing, and where both do, the later one wins."""
+    text = "[p2p]\nladdr = 1\nseeds = 2\n"
+
+    assert edit(text, {"p2p.laddr": 3, "p2p": {"seeds": 4}}) == edit(text, {"p2p": {"laddr": 3, "seeds": 4}})
+    assert edit(text, {"+u.+v": 1}) == edit(text, {"+u": {"v": 1}})
+
+
 WRONG = {
+    "text for a number": (
+        "[p2p]\npeers = 1\n",
+        {"p2p": {"peers": "hundred"}},
+        "app.toml: p2p.peers: is a whole number in this file, and 'hundred' is text",
+    ),
+    "a number for text": (
+        "a = 'x'\n",
+        {"a": 100},
+        "a: is text in this file, and 100 is a whole number; put it in quotes",
+    ),
+    "a switch for a number": ("a = 1\n", {"a": True}, "a: is a whole number in this file, and True is true or false"),
+    "a fraction for a whole number": ("a = 1\n", {"a": 1.5}, "a: is a whole number in this file, and 1.5 is a number"),
+    "a value for a list": ("a = []\n", {"a": "x"}, "a: is a list in this file, and 'x' is text"),
+    "no name": ("a = 1\n", {"+": 1}, "a key without a name"),
     "no TOML": ("a = \n", {}, "app.toml: not TOML at line 1"),
     "a table for a value": ("a = 1\n", {"a": {"b": 2}}, "app.toml: a.b: what stands above it is a value in this file"),
     "a value for a table": ("[a]\nb = 1\n", {"a": 2}, "app.toml: a: is a table in this file, not a value"),

@@ -89,6 +89,19 @@ def test_other_inputs_are_a_conflict_that_names_them(tmp_path: Path) -> None:
     assert (tmp_path / "f").read_bytes() == b"1"
 
 
+def test_an_input_that_an_earlier_version_did_not_know_is_no_conflict_at_its_default(tmp_path: Path) -> None:
+    """A record may lack what is at its default now and nothing else; what it has must be equal."""
+    run(tmp_path, "s", {"f": b"1"})
+    newer = {**INPUTS, "METRICS": "0" * 64}
+
+    with open_volume(tmp_path) as volume:
+        assert volume.begin("s", newer, at_default={"METRICS"}) is None
+        with pytest.raises(ConflictError, match="METRICS"):
+            volume.begin("s", newer)
+        with pytest.raises(ConflictError, match="CHAIN_ID"):
+            volume.begin("s", OTHER, at_default=OTHER)
+
+
 def test_force_starts_over_and_keeps_what_was_there(tmp_path: Path) -> None:
     """Force takes the step and all later ones back; the former files are set aside, not deleted."""
     run(tmp_path, "one", {"f": b"1", "g": b"1"})
@@ -132,6 +145,21 @@ def test_force_goes_on_where_an_interrupted_commit_lost_its_stage(tmp_path: Path
         run(tmp_path, "s", {"f": b"2"})
     assert run(tmp_path, "s", {"f": b"2"}, force=True)
     assert (tmp_path / "f").read_bytes() == b"2"
+
+
+def test_force_for_steps_by_themselves_takes_back_no_other(tmp_path: Path) -> None:
+    """Of steps that nothing depends on, force takes back the changed and the interrupted, and no later step."""
+    for step, path in (("a", "f"), ("b", "g"), ("c", "i"), ("later", "h")):
+        run(tmp_path, step, {path: b"1"})
+    (tmp_path / ".exposer/steps/c.json").rename(tmp_path / ".exposer/steps/c.prepared")
+    (tmp_path / "i").unlink()
+
+    with open_volume(tmp_path) as volume:
+        begun = volume.begin_each({"a": INPUTS, "b": OTHER, "c": INPUTS}, force=True)
+    assert list(begun) == ["b", "c"]
+    assert [record.step for record in read_records(tmp_path)] == ["a", "later"]
+    assert [(tmp_path / path).exists() for path in "fgh"] == [True, False, True]
+    assert kept(tmp_path, "b") == {"g": [b"1"]}
 
 
 def test_force_on_a_later_step_restores_what_it_replaced(tmp_path: Path) -> None:

@@ -4,12 +4,28 @@ import contextlib
 import errno
 import logging
 import os
+import resource
 import socket
 
 log = logging.getLogger(__name__)
 BACKLOG = 2048  # a thousand gates may knock at the same moment
 AT_ONCE = 16
 """Connections that are taken in one turn of the loop, so that the limits hold before the next come."""
+
+
+def most_connections(wanted: int, *, others: int, each: int = 1) -> int:
+    """How many of the ``wanted`` connections the limit of open files allows, which is raised as far as it can be.
+
+    ``others`` is how many descriptors are used besides, ``each`` how many a connection takes.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    possible = max((hard - others) // each, 1)
+    if hard == resource.RLIM_INFINITY or wanted <= possible:
+        return wanted
+    log.warning("at most %d connections, because the limit of open files is %d", possible, hard)
+    return possible
 
 
 class Handshakes:
