@@ -140,7 +140,7 @@ def load_keys(path: Path, field: str = "KEYS_CONFIG") -> Keys:
         data = path.read_bytes()
     except OSError as error:
         raise from_input_error(error, label, "mount the keys file there, or make it (exposer keys new)") from error
-    return parse_keys(data, label)
+    return parse_keys(data, field or str(path))
 
 
 def parse_keys(data: bytes, label: str) -> Keys:
