@@ -114,7 +114,7 @@ class Scheme:
 
 def scheme_of(options: argparse.Namespace) -> Scheme:
     """What the flags say, on top of the defaults of the chain that they name; raises `BadInputError`."""
-    from exposer.network.chains import known_chains  # noqa: PLC0415 - with it comes a YAML library
+    from exposer.network.file.chains import known_chains  # noqa: PLC0415 - with it comes a YAML library
 
     facts = known_chains().get(options.chain)
     if facts is None:

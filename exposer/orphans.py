@@ -1,11 +1,13 @@
-"""None are left: a child that the kernel kills when its parent dies, however it dies (``PR_SET_PDEATHSIG``; Linux)."""
+"""None are left: children that die with their parent (``PR_SET_PDEATHSIG``), and whose own it inherits (Linux)."""
 
+import contextlib
 import ctypes
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
 _prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: nothing may be imported between fork and exec
 
 
@@ -22,3 +24,29 @@ def dying_with_parent() -> Callable[[], None]:
             os._exit(1)
 
     return ask_kernel
+
+
+def inherit_orphans() -> None:
+    """Make this process the parent of what its children leave behind, as process 1 of a container is anyway."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_children() -> None:
+    """Kill this process's children and what they leave behind, whatever group or session it is in; none is left after.
+
+    To be called where `inherit_orphans` was, and nobody waits for a child.
+    """
+    while children := list(_children()):
+        for number in children:
+            os.kill(number, signal.SIGKILL)
+        for number in children:
+            os.waitpid(number, 0)
+
+
+def _children() -> Iterator[int]:
+    """By proc(5), which lists them by themselves on some kernels only."""
+    own = os.getpid()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended
+            if int(path.read_bytes().rpartition(b")")[2].split()[1]) == own:
+                yield int(path.parent.name)

@@ -7,6 +7,7 @@ docs are made from that class.
 import argparse
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
@@ -83,6 +84,15 @@ def parser(cls: type[Settings], prog: str, description: str) -> argparse.Argumen
     return result
 
 
+def variables(settings: Settings) -> dict[str, str]:
+    """The environment that sets the same: variable -> text, for every field that has a value, its default too.
+
+    Paths are absolute, so that it does so from any directory.
+    """
+    values = {environment_name(type(settings), name): getattr(settings, name) for name in type(settings).model_fields}
+    return {name: spelled(value) for name, value in values.items() if value not in (None, "")}
+
+
 def unknown_names(cls: type[Settings], environment: Mapping[str, str] = os.environ) -> list[str]:
     """Variables with the prefix of ``cls`` that set nothing, in order."""
     known = {environment_name(cls, name) for name in cls.model_fields}
@@ -97,6 +107,15 @@ def table(cls: type[Settings]) -> str:
         for name, info in cls.model_fields.items()
     ]
     return "\n".join(["| variable | flag | what it sets |", "|---|---|---|", *rows]) + "\n"
+
+
+def spelled(value: object) -> str:
+    """A setting's value as a variable has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Path):
+        return str(value.absolute())
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _default(info: FieldInfo) -> str:

@@ -74,11 +74,11 @@ def _head(status: dict[str, Any], url: str) -> Iterator[Text]:
     step, bootstrap, node = status["step"], status["bootstrap"], status["node"]
     active = next((one for one in status["steps"] if one["name"] == step["name"]), {"state": status["phase"]})
     state = "ready" if status["ready"] else active["state"]
-    name = _clean(status["pod"] or url)
-    phase = _clean(status["phase"] if status["phase"] == state else f"{status['phase']} {state}")
+    name = clean(status["pod"] or url)
+    phase = clean(status["phase"] if status["phase"] == state else f"{status['phase']} {state}")
     yield Text.assemble((name, "bold"), "  ", (phase, _STYLES.get(state, "yellow")))
     if status["reason"]:
-        yield Text(_clean(status["reason"]))
+        yield Text(clean(status["reason"]))
     done = sum(one["state"] == "done" for one in status["steps"])
     facts = [f"{done} of {int(step['count'])} steps done"]
     if bootstrap:
@@ -86,7 +86,7 @@ def _head(status: dict[str, Any], url: str) -> Iterator[Text]:
         facts.append(f"the bootstrap took {took}" if status["ready"] else f"{took} since the first step began")
     if node:
         facts.append(f"node at height {int(node['height'])}{', catching up' if node['catching_up'] else ''}")
-    facts.append(f"exposer {_clean(status['version'])}")
+    facts.append(f"exposer {clean(status['version'])}")
     yield Text("; ".join(facts), "dim")
 
 
@@ -113,7 +113,7 @@ def _table(title: str, rows: Sequence[Row], titles: Row) -> Iterator[Text]:
     """Aligned columns under a heading; nothing where there are no rows."""
     if not rows:
         return
-    cells = [(title, *titles), *([_clean(cell) for cell in row] for row in rows)]
+    cells = [(title, *titles), *([clean(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     yield Text("")
     for number, row in enumerate(cells):
@@ -129,7 +129,7 @@ def _colored(cells: Iterable[str], style: str) -> Text:
     return line
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Text from the network without what a terminal would obey or what reorders a line."""
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 

@@ -18,23 +18,21 @@ would otherwise leave, between rename and record, a file that no record knows.
 
 import contextlib
 import fcntl
-import itertools
 import logging
 import os
-import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from exposer import __version__
+from exposer import commit as commits
 from exposer.durable import make_directories, sync_directory, write_durably
 from exposer.errors import ConflictError, MismatchError, TemporaryError
 from exposer.records import (
     STATE_DIR,
     Artifact,
     Record,
-    digest_file,
     digest_stream,
     newest_artifacts,
     read_record,
@@ -47,20 +45,23 @@ log = logging.getLogger(__name__)
 class Volume:
     """A pod's volume, locked for one step; make it with `open_volume`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, lock: int) -> None:
+        """``lock`` is the descriptor by which it is locked: whoever inherits it keeps it locked."""
         self.root = root
+        self.lock = lock
         self.state = root / STATE_DIR
         self._steps = self.state / "steps"
 
     def begin(
-        self, step: str, inputs: Mapping[str, str], *, at_default: Collection[str] = (), force: bool = False
+        self, step: str, inputs: Mapping[str, str], *, negligible: Collection[str] = (), force: bool = False
     ) -> "Transaction | None":
         """A transaction for ``step``, or None when it is complete with these very inputs.
 
         Args:
             step: the step's name, also the name of its record.
             inputs: name -> SHA-256 in hex of everything that the outcome depends on.
-            at_default: those of them that a record of an earlier version, which did not know them, may lack.
+            negligible: inputs that are no conflict where only one of the two, this run or the record, has them: another
+                version of this program has others.
             force: take back the step and all later ones first, whatever their inputs were.
 
         Raises:
@@ -73,10 +74,10 @@ class Volume:
         record = read_record(self.root, step)
         if record and force:
             self._take_back(record.sequence)
-        return self._open({step: inputs}, at_default, "start over with --force").get(step)
+        return self._open({step: inputs}, negligible, "start over with --force").get(step)
 
     def begin_each(
-        self, steps: Mapping[str, Mapping[str, str]], *, at_default: Collection[str] = (), force: bool = False
+        self, steps: Mapping[str, Mapping[str, str]], *, negligible: Collection[str] = (), force: bool = False
     ) -> "dict[str, Transaction]":
         """Transactions for those of ``steps`` (name -> inputs) that are not complete; as `begin`, but each by itself.
 
@@ -87,17 +88,17 @@ class Volume:
         self._recover()
         for step in steps if force else ():
             record = read_record(self.root, step)
-            if record and (_differing(record.inputs, steps[step], at_default) or self._damaged(record)):
+            if record and (_differing(record.inputs, steps[step], negligible) or self._damaged(record)):
                 self._undo_record(record)
-        return self._open(steps, at_default, "have it made anew with --force, which takes back nothing else")
+        return self._open(steps, negligible, "have it made anew with --force, which takes back nothing else")
 
     def _open(
-        self, steps: Mapping[str, Mapping[str, str]], at_default: Collection[str], cure: str
+        self, steps: Mapping[str, Mapping[str, str]], negligible: Collection[str], cure: str
     ) -> "dict[str, Transaction]":
         self._verify()
         records = {step: read_record(self.root, step) for step in steps}
         for step, record in records.items():
-            if record and (differing := sorted(_differing(record.inputs, steps[step], at_default))):
+            if record and (differing := sorted(_differing(record.inputs, steps[step], negligible))):
                 raise ConflictError(
                     f"{step} is complete on this volume with other inputs; different now: {', '.join(differing)}. "
                     f"Give it the former inputs, use an empty volume, or {cure}"
@@ -108,7 +109,7 @@ class Volume:
     def _damaged(self, record: Record) -> bool:
         try:
             for artifact in record.artifacts:
-                _check(self.root / artifact.path, artifact)
+                commits.check(self.root / artifact.path, artifact)
         except MismatchError:
             return True
         return False
@@ -125,87 +126,34 @@ class Volume:
     def _recover(self) -> None:
         """Finish what a crash interrupted: commits past their prepared record, and steps being taken back."""
         for path in sorted(self._steps.glob("*.undo")):
-            self._undo(path)
+            commits.undo(self.root, path)
         for path in sorted(self._steps.glob("*.prepared")):
             log.info("finishing the interrupted commit of %s", path.stem)
-            self.roll_forward(path)
+            commits.roll_forward(self.root, path)
 
     def _verify(self) -> None:
         for artifact in newest_artifacts(read_records(self.root)).values():
             if not artifact.state:
-                _check(self.root / artifact.path, artifact)
+                commits.check(self.root / artifact.path, artifact)
 
     def _fresh_stage(self, step: str) -> Path:
         stage = self.state / "stage" / step
         if stage.exists():
             log.info("%s ended before its commit the last time: what it left is set aside, it starts over", step)
-            leftovers = self.state / "aside" / step / "stage"
-            _remove(leftovers)  # those of the try before: a crash loop must not fill the disk
-            leftovers.parent.mkdir(parents=True, exist_ok=True)
-            stage.rename(leftovers)
+            commits.set_leftovers_aside(self.root, step)
         stage.mkdir(parents=True, mode=0o700)
         return stage
 
     def discard(self, step: str) -> None:
         """Give back the room that an unfinished run of ``step`` took; a commit that is certain keeps all it needs."""
         if not (self._steps / f"{step}.prepared").exists():
-            _remove(self.state / "stage" / step)
-            _remove(self.state / "aside" / step / "stage")
-
-    # -- commit -------------------------------------------------------------------------------------------------
+            commits.discard_leftovers(self.root, step)
 
     def prepare(self, record: Record) -> Path:
         """Make the commit of ``record`` certain: from here on a crash is finished, not started over."""
         prepared = self._steps / f"{record.step}.prepared"
         write_durably(prepared, record.to_bytes())
         return prepared
-
-    def roll_forward(self, prepared: Path) -> None:
-        """Carry out the commit that ``prepared`` describes; each part is safe to repeat."""
-        record = Record.load(prepared)
-        stage = self.state / "stage" / record.step
-        for artifact in record.artifacts:
-            if (stage / artifact.path).exists():
-                self._put(stage, record.step, artifact)
-            elif not artifact.state:
-                _check(self.root / artifact.path, artifact)
-        _remove(stage)  # first: what completes the step is the last thing that happens
-        prepared.rename(prepared.with_suffix(".json"))
-        sync_directory(self._steps)
-
-    def _put(self, stage: Path, step: str, artifact: Artifact) -> None:
-        source, target = stage / artifact.path, self.root / artifact.path
-        make_directories(target.parent, self.root)
-        for staged in source.parents[: len(Path(artifact.path).parts) - 1]:
-            directory = self.root / staged.relative_to(stage)  # a keyring's stays private; none is made more open
-            directory.chmod(directory.stat().st_mode & staged.stat().st_mode)
-        if target.exists() or target.is_symlink():
-            if artifact.state:
-                return  # a signing state is never reset
-            self._keep_former(step, artifact.path)
-        source.rename(target)
-        sync_directory(target.parent)
-
-    def _keep_former(self, step: str, path: str) -> None:
-        """Keep what is about to go. A file stays in place as well, so that a reader never misses it."""
-        former = self.root / path
-        if former.is_file() and not former.is_symlink():
-            kept = self._aside(step, path, digest_file(former)[1])
-            make_directories(kept.parent, self.root)
-            if not kept.exists():
-                os.link(former, kept)
-        else:
-            numbered = (self._aside(step, path, str(number)) for number in itertools.count(1))
-            kept = next(name for name in numbered if not name.exists() and not name.is_symlink())
-            make_directories(kept.parent, self.root)
-            former.rename(kept)
-        sync_directory(kept.parent)
-
-    def _aside(self, step: str, path: str, name: str) -> Path:
-        """Where a former file is kept: by its digest, so that nothing that is kept is ever overwritten by another."""
-        return self.state / "aside" / step / f"{path}.{name[:12]}"
-
-    # -- taking back --------------------------------------------------------------------------------------------
 
     def _take_back(self, sequence: int) -> None:
         """Undo the step with this sequence and all later ones, the latest first; their files are set aside."""
@@ -215,30 +163,10 @@ class Volume:
 
     def _undo_record(self, record: Record) -> None:
         path = self._steps / f"{record.step}.json"
-        undo = path.with_suffix(".undo")
-        path.rename(undo)
+        marked = path.with_suffix(".undo")
+        path.rename(marked)
         sync_directory(self._steps)
-        self._undo(undo)
-
-    def _undo(self, undo: Path) -> None:
-        record = Record.load(undo)
-        log.info("taking %s back; its files are kept in %s", record.step, self.state / "aside" / record.step)
-        earlier = newest_artifacts(read_records(self.root))
-        for artifact in record.artifacts:
-            target = self.root / artifact.path
-            if artifact.state or not target.exists():
-                continue
-            before = earlier.get(artifact.path)
-            replaced = self._aside(record.step, artifact.path, before.sha256) if before else None
-            if before is None:
-                self._keep_former(record.step, artifact.path)
-                target.unlink(missing_ok=True)
-            elif replaced and replaced.exists():
-                self._keep_former(record.step, artifact.path)
-                replaced.rename(target)
-            sync_directory(target.parent)
-        undo.unlink()
-        sync_directory(self._steps)
+        commits.undo(self.root, marked)
 
 
 class Transaction:
@@ -272,7 +200,7 @@ class Transaction:
             sync_directory(directory)
         sequence = 1 + max((record.sequence for record in read_records(self.root)), default=0)
         record = Record(self.step, sequence, __version__, self._inputs, artifacts, facts or {})
-        self.volume.roll_forward(self.volume.prepare(record))
+        commits.roll_forward(self.root, self.volume.prepare(record))
         return record
 
     def _measure(self, path: str) -> Artifact:
@@ -288,11 +216,11 @@ def open_volume(root: Path) -> Iterator[Volume]:
     Raises:
         TemporaryError: another step is at work on the volume.
     """
-    volume = Volume(root)
-    make_directories(volume.state / "steps", root)
-    with (volume.state / "lock").open("wb") as lock:
+    state = root / STATE_DIR
+    make_directories(state / "steps", root)
+    with (state / "lock").open("wb") as lock:
         _lock(lock, root)
-        yield volume
+        yield Volume(root, lock.fileno())
 
 
 def _lock(lock: BinaryIO, root: Path) -> None:
@@ -302,23 +230,6 @@ def _lock(lock: BinaryIO, root: Path) -> None:
         raise TemporaryError(f"{root}: another step is at work on this volume; let it end first") from error
 
 
-def _check(path: Path, artifact: Artifact) -> None:
-    try:
-        found = digest_file(path)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        found = None
-    if found != (artifact.size, artifact.sha256):
-        raise MismatchError(
-            f"{artifact.path} is {'missing' if found is None else 'not the file'} that was committed "
-            f"(sha256 {artifact.sha256}); restore it, or start over with --force or an empty volume"
-        )
-
-
-def _remove(tree: Path) -> None:
-    if tree.exists():
-        shutil.rmtree(tree)
-
-
-def _differing(before: Mapping[str, str], now: Mapping[str, str], at_default: Collection[str]) -> set[str]:
-    unknown_then = {name for name in at_default if name not in before}
-    return {name for name in {*before, *now} - unknown_then if before.get(name) != now.get(name)}
+def _differing(before: Mapping[str, str], now: Mapping[str, str], negligible: Collection[str]) -> set[str]:
+    one_sided = before.keys() ^ now.keys()
+    return {name for name in {*before, *now} if before.get(name) != now.get(name)} - (one_sided & {*negligible})

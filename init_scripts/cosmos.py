@@ -127,6 +127,17 @@ def make_validator(settings: IdentitySettings, stage: Path, key: Key) -> Mapping
     return {**account.to_facts(), "binary_starts": binary.starts}
 
 
+def learn(settings: IdentitySettings, key: Key, scratch: Path) -> Mapping[str, Any]:
+    """The facts for the record of a genesis that a script makes; ``scratch`` is an empty directory.
+
+    What the chain's accounts are is learned from one that the binary makes of the genesis pod's ``key`` there.
+    """
+    binary = ChainBinary(settings.chain_bin, scratch)
+    dialect = probe(binary)
+    account = _home_with_key(binary, settings, key)
+    return {**dialect.to_facts(), **account.to_facts(), "binary_starts": binary.starts}
+
+
 def validate(binary: ChainBinary, dialect: Dialect, path: Path) -> None:
     """Let the binary judge a genesis; it passes some that will not run (`exposer.genesis.lint`).
 

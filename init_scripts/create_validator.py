@@ -1,242 +1,16 @@
 """``create-validator``: the pod's account bonds, once its node is at the tip; where it is a validator, all is done."""
 
-import base64
-import json
-import logging
-import shlex
-import shutil
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from pydantic import Field
-
-from exposer.accounts.coins import parse_coins, render_coins
-from exposer.accounts.keyfile import load_keys
 from exposer.client import Client
-from exposer.errors import BadInputError, MismatchError, TemporaryError, from_input_error
-from exposer.identity import PublicKey, validator_public_key
-from exposer.records import STATE_DIR
-from exposer.rpc import Node, TxResult
-from init_scripts.backoff import Backoff, Patience
-from init_scripts.binary import KEYRING, BinaryFailedError, ChainBinary
-from init_scripts.cosmos import default_stake
-from init_scripts.dialect import describes_validator_by_file
-from init_scripts.identity_files import VALIDATOR_KEY
-from init_scripts.settings import GAS_PRICES, GasPrices, PodSettings, Seconds, Url, ValidatorSet
+from exposer.rpc import Node
+from init_scripts.registration import STEP, CreateValidatorSettings, Registration, log
+from init_scripts.scratch import scratch
+from init_scripts.stay import stay
 from init_scripts.step import Reporter, run_program
 
-STEP = "create-validator"
-log = logging.getLogger(STEP)
-_HALF_A_BLOCK = Backoff(first=0.25, cap=2.0)
-_IN_A_BLOCK = 30.0  # seconds; longer than any chain's blocks take, in a network that makes any
-_NODE, _FAUCET = 10.0, 60.0  # seconds for an answer; the faucet's comes when its transaction is in a block
-_PASSING = {405, 408, 425, 429}
-"""Answers of 4xx that time mends; 405 is what CosmJS's faucet says of an address that it credited lately."""
-_CLIPPED = 300  # characters of an answer that go into an error
-_INSUFFICIENT_FEE = ("sdk", 13)  # cosmos-sdk, types/errors: codespace and code
-_COMMISSION = {"commission-rate": "0.1", "commission-max-rate": "0.2", "commission-max-change-rate": "0.01"}
-
-
-class CreateValidatorSettings(PodSettings):
-    """The environment of ``create-validator``."""
-
-    node_url: Url = Field("http://127.0.0.1:26657", description="the RPC of this pod's node")
-    faucet_url: Url = Field("", description="the faucet that is asked when the account is empty")
-    validator_stake: str = Field(
-        "", description="what the validator bonds; default a twentieth of what its account has"
-    )
-    fees: str = Field("", description="what the transaction pays in all; default what GAS_PRICES says")
-    gas_prices: GasPrices = Field("", description=GAS_PRICES)
-    validator_set: ValidatorSet = Field("join", description="genesis: the validator is there from the start")
-    timeout: Seconds = Field(300.0, description="how long to try in all, in seconds or like 5m")
-
-
-class _Registration:
-    """One pod's way from an account to a validator."""
-
-    def __init__(self, settings: CreateValidatorSettings, node: Node) -> None:
-        self.settings = settings
-        self.node = node
-        self.patience = Patience(settings.timeout, _HALF_A_BLOCK)
-        self.refusal = 0
-        self.scratch = _emptied(settings.root / STATE_DIR / "scratch" / STEP)
-        self.binary = ChainBinary(settings.chain_bin, settings.chain_dir, self.scratch)
-        self.key = load_keys(settings.keys_config).at("validators", settings.ordinal)
-        self.address = self._show("--address")
-        self.operator = self._show("--bech", "val", "--address")
-        self.consensus_key = _consensus_key(settings.chain_dir / VALIDATOR_KEY)
-
-    def run(self) -> None:
-        """Until the validator exists; every try looks first, so that none bonds twice."""
-        self._until("the node is at the tip", self._at_tip)
-        self._until("the validator exists, and is not jailed", self._registered)
-
-    def _until(self, what: str, attempt: Callable[[], bool]) -> None:
-        cause = ""
-        while True:
-            self.binary.limit = max(self.patience.left, 1.0)
-            try:
-                if attempt():
-                    return
-            except (TemporaryError, BinaryFailedError) as error:
-                if str(error) != cause:
-                    cause = str(error)
-                    log.warning("waiting until %s: %s", what, cause)
-            if not self.patience.left:
-                raise TemporaryError(
-                    f"gave up after {self.settings.timeout:.0f} s waiting until {what}; last cause: {cause or 'none'}"
-                )
-            self.patience.pause()
-
-    def _at_tip(self) -> bool:
-        sync = self.node.sync()
-        return sync.height > 0 and not sync.catching_up
-
-    def _registered(self) -> bool:
-        state = self.node.validator(self.operator)
-        if state:
-            self._refuse_another(state.consensus_key)
-            if state.jailed:
-                raise TemporaryError(self._how_to_unjail())
-            log.info("%s is a validator (%s)", self.operator, "bonded" if state.bonded else "not bonded yet")
-            return True
-        balance = self.node.balance(self.address, self.settings.denom)
-        if balance == 0:
-            self._ask_faucet()
-            return False
-        self._await_block(self._submit(balance))
-        return False  # the next look decides
-
-    def _refuse_another(self, consensus_key: bytes) -> None:
-        """An operator has one validator for ever; where that is another node's, this one will never sign a block."""
-        if consensus_key != self.consensus_key.raw:
-            other = base64.b64encode(consensus_key).decode()
-            raise MismatchError(
-                f"{self.operator} is a validator with the consensus key {other}, and "
-                f"this node has {self.consensus_key.value}; bring back the volume with that key and its signing state, "
-                f"or give this pod a mnemonic of its own in KEYS_CONFIG"
-            )
-
-    def _ask_faucet(self) -> None:
-        denom = self.settings.denom
-        if not self.settings.faucet_url:
-            raise BadInputError(
-                f"{self.address} has no {denom}; fund it in the genesis (KEYS_CONFIG validators), or set FAUCET_URL"
-            )
-        log.info("asking the faucet for %s", denom)
-        body = json.dumps({"address": self.address, "denom": denom}).encode()
-        limit = min(_FAUCET, self.patience.left)
-        with Client(self.settings.faucet_url) as faucet:
-            answer = faucet.request(
-                "POST", "/credit", body=body, headers={"content-type": "application/json"}, timeout=limit
-            )
-        if answer.status >= 300:  # noqa: PLR2004 - not a success
-            words = " ".join(answer.body.decode(errors="replace").split())[:_CLIPPED]
-            text = f"the faucet answers {answer.status} when it is asked for {denom}: {words or 'nothing more'}"
-            final = 400 <= answer.status < 500 and answer.status not in _PASSING  # noqa: PLR2004 - the client's faults
-            raise BadInputError(f"FAUCET_URL: {text}") if final else TemporaryError(text)
-        patience = Patience(min(_IN_A_BLOCK, self.patience.left), _HALF_A_BLOCK)
-        while self.node.balance(self.address, denom) == 0:  # asked again too soon, it would credit twice
-            if not patience.left:
-                raise TemporaryError(f"what the faucet sent is in no block after {patience.spent:.0f} s")
-            patience.pause()
-
-    def _submit(self, balance: int) -> str:
-        """Sign and send the transaction; returns its hash."""
-        settings = self.settings
-        stake = parse_coins(settings.validator_stake, "VALIDATOR_STAKE") if settings.validator_stake else None
-        amount = render_coins(stake or default_stake({settings.denom: balance}, settings.denom))
-        prices = ("--gas-prices", settings.gas_prices) if settings.gas_prices else ()
-        fees = ("--fees", settings.fees) if settings.fees else prices  # the SDK takes one of the two
-        by_file = describes_validator_by_file(self.binary)
-        what = self._arguments(amount, by_file=by_file)
-        sent = self.binary.run("tx", "staking", "create-validator", *what, *self._signed(), *fees, "--output", "json")
-        answer = json.loads(sent)
-        if (answer.get("codespace"), answer.get("code")) == _INSUFFICIENT_FEE and not fees:
-            raise BadInputError(
-                f"this chain takes no transaction for nothing; set GAS_PRICES (gasPrices in a network file) or FEES:\n"
-                f"{answer.get('raw_log', '')}"
-            )
-        if answer.get("code", 0) != 0:
-            raise TemporaryError(f"the node refused the transaction:\n{answer.get('raw_log', '')}")
-        log.info("sent %s, bonding %s", answer["txhash"], amount)
-        return str(answer["txhash"])
-
-    def _arguments(self, amount: str, *, by_file: bool) -> list[str]:
-        """From SDK 0.50 on the validator is described by a file, before by flags; the binary's own help tells which."""
-        pubkey = {"@type": self.consensus_key.type_url, "key": self.consensus_key.value}
-        values = {
-            "amount": amount,
-            "moniker": self.settings.node_name,
-            **_COMMISSION,
-            "min-self-delegation": "1",
-        }
-        if by_file:
-            path = self.scratch / "validator.json"
-            path.write_text(json.dumps({"pubkey": pubkey, **values}), encoding="utf-8")
-            return [str(path)]
-        return [f"--{name}={value}" for name, value in {"pubkey": json.dumps(pubkey), **values}.items()]
-
-    def _signed(self) -> list[str]:
-        """How any transaction of this pod's account is signed and sent."""
-        node = self.settings.node_url.replace("http://", "tcp://", 1)
-        signer = ("--from", self.key.name, *KEYRING, "--chain-id", self.settings.chain_id, "--node", node)
-        return [*signer, "--gas", "auto", "--gas-adjustment", "1.5", "--yes"]
-
-    def _how_to_unjail(self) -> str:
-        prices = ("--gas-prices", self.settings.gas_prices) if self.settings.gas_prices else ()
-        command = (self.settings.chain_bin, "tx", "slashing", "unjail", *self._signed(), *prices)
-        told = shlex.join([*command, "--home", str(self.settings.chain_dir)])
-        return (
-            f"{self.operator} is jailed and signs no blocks; if its node was only away for too long, unjail it once "
-            f"its time is over (10 minutes by default): {told}"
-        )
-
-    def _await_block(self, tx_hash: str) -> None:
-        """Until the transaction is in a block, or the validator is there: a node may keep no index of transactions.
-
-        A transaction that its node lost is given up soon, and the next try looks before it sends another.
-        """
-        patience = Patience(min(_IN_A_BLOCK, self.patience.left), _HALF_A_BLOCK)
-        while (result := self.node.transaction(tx_hash)) is None:
-            if self.node.validator(self.operator):
-                return
-            if not patience.left:
-                raise TemporaryError(f"transaction {tx_hash} is in no block after {patience.spent:.0f} s")
-            patience.pause()
-        if result.code != 0:
-            self._refused(tx_hash, result)
-        log.info("the transaction is in block %s", result.height)
-
-    def _refused(self, tx_hash: str, result: TxResult) -> None:
-        """A block may refuse a transaction by accident; the same refusal twice is no accident, and each costs fees."""
-        again = self.refusal == result.code
-        self.refusal = result.code
-        told = f"transaction {tx_hash} failed in block {result.height} with code {result.code}"
-        if again:
-            cure = "twice for the same cause; check VALIDATOR_STAKE, FEES and what the account has"
-            raise BadInputError(f"{told}, {cure}:\n{result.log}")
-        raise TemporaryError(f"{told}:\n{result.log}")
-
-    def _show(self, *how: str) -> str:
-        return self.binary.run("keys", "show", self.key.name, *how, *KEYRING).strip()
-
-
-def _emptied(directory: Path) -> Path:
-    """The directory, without what a run that was killed left there."""
-    if directory.exists():
-        shutil.rmtree(directory)
-    directory.mkdir(parents=True, mode=0o700)
-    return directory
-
-
-def _consensus_key(path: Path) -> PublicKey:
-    """The key that this pod's node signs blocks with."""
-    try:
-        return validator_public_key(path.read_bytes())
-    except OSError as error:
-        raise from_input_error(error, str(path), "run init-validator on this volume first") from error
+_NODE = 10.0  # seconds for an answer of the node
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -247,13 +21,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(settings: CreateValidatorSettings, report: Reporter) -> None:
+    if settings.stay:
+        settings.stay_file.unlink(missing_ok=True)  # the container may have been restarted
     if settings.chain_driver == "cometbft" or settings.validator_set == "genesis":
         log.info("the genesis names every validator of this network; nothing to create")
-        return
-    report("running")
-    with Client(settings.node_url, timeout=min(_NODE, settings.timeout)) as client:
-        _Registration(settings, Node(client)).run()
-    report("done", 0)
+    else:
+        report("running")
+        with (
+            scratch(settings.root, STEP) as directory,
+            Client(settings.node_url, timeout=min(_NODE, settings.timeout)) as client,
+        ):
+            Registration(settings, Node(client), directory).run()
+        report("done", 0)
+    if settings.stay:
+        log.info("staying until SIGTERM")
+        stay(settings.stay_file)
 
 
 if __name__ == "__main__":

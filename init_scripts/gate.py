@@ -94,7 +94,7 @@ def wait_for_all(
 
 def listen(targets: Collection[str], inbox: Inbox, patience: Patience) -> float:
     """Follow the reports until all of ``targets`` are ready, and log changes and heartbeats; see `wait_for_all`."""
-    waiting = dict.fromkeys(targets, "not asked yet")
+    waiting = dict.fromkeys(targets, "no answer yet")
     beat = HEARTBEAT
     log.info("waiting for %s", ", ".join(waiting))
     while waiting:

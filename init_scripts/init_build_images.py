@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,8 +20,10 @@ from exposer.volume import Transaction, open_volume
 from init_scripts import workshop
 from init_scripts.backoff import Backoff, Patience
 from init_scripts.gobuild import Recipe, Tree, build
+from init_scripts.script import run_script
 from init_scripts.settings import PodSettings, Seconds
 from init_scripts.source import Source
+from init_scripts.stage import admit
 from init_scripts.step import Reporter, run_program
 from init_scripts.tool import Tool
 
@@ -129,9 +132,14 @@ class Target:
         return cls(upgrade_directory(name), f"UPGRADES {name}", source)
 
     @property
+    def plan(self) -> str:
+        """The plan's name as cosmovisor has it, or ``genesis``."""
+        return Path(self.place).name
+
+    @property
     def record(self) -> str:
         """The name of its record: each version is a transaction, so that a plan can be added to a chain that runs."""
-        return STEP if self.place == GENESIS else f"{STEP}.{Path(self.place).name}"
+        return STEP if self.place == GENESIS else f"{STEP}.{self.plan}"
 
     def inputs(self, settings: BuildSettings) -> dict[str, str]:
         """Its inputs; of a repository the URL without credentials, so that these may change."""
@@ -159,7 +167,7 @@ def _run(settings: BuildSettings, report: Reporter) -> None:
     with open_volume(settings.root) as volume:
         workshop.clear(settings.root)  # of a run that was killed
         inputs = {name: target.inputs(settings) for name, target in targets.items()}
-        begun = volume.begin_each(inputs, at_default=settings.at_default, force=settings.force)
+        begun = volume.begin_each(inputs, negligible=settings.negligible, force=settings.force)
         if not begun:
             log.info("already complete on this volume")
             report.settle()
@@ -179,6 +187,10 @@ def _run(settings: BuildSettings, report: Reporter) -> None:
 def make(settings: BuildSettings, pending: Mapping[Target, Transaction]) -> None:
     """Build and commit what is ``pending``, one by one; nothing is built before all of the sources are there."""
     patience = Patience(settings.build_timeout or None, _NEIGHBOUR)
+    if settings.step_script:
+        for target, transaction in pending.items():
+            _make_by_script(settings, target, transaction, patience)
+        return
     with workshop.scratch(settings.root) as scratch:
         environment = workshop.environment(scratch)
         go = Tool("go", patience, environment)
@@ -198,6 +210,28 @@ def make(settings: BuildSettings, pending: Mapping[Target, Transaction]) -> None
             directory.parent.mkdir(parents=True)
             output.rename(directory)
             transaction.commit(facts={"build": {**origin, **built}})
+
+
+def _make_by_script(settings: BuildSettings, target: Target, transaction: Transaction, patience: Patience) -> None:
+    """Let the script put one binary where cosmovisor looks for it, below ``UPGRADE_DIR``, and commit it."""
+    log.info("the script makes %s for %s", target.source.version, target.place)
+    stage = transaction.stage
+    places = {
+        "CHAIN_DIR": stage,
+        "DAEMON_HOME": stage,
+        "DAEMON_NAME": settings.daemon,
+        "UPGRADE_DIR": stage / "cosmovisor",
+        "UPGRADE_NAME": target.plan,
+        "UPGRADES": "",
+        "CODE_TAG": target.source.version,
+    }
+    (stage / "cosmovisor").mkdir()
+    run_script(settings, places, lock=transaction.volume.lock, limit=patience.left)
+    admit(stage)
+    binary = f"cosmovisor/{target.place}/bin/{settings.daemon}"
+    if not os.access(stage / binary, os.X_OK):
+        raise BadInputError(f"STEP_SCRIPT: it left no executable {binary}; let it put one there below $CHAIN_DIR")
+    transaction.commit(facts={"build": {"source": target.source.origin, "version": target.source.version}})
 
 
 def _git(targets: Iterable[Target], patience: Patience, environment: Mapping[str, str]) -> Tool | None:

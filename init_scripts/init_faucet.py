@@ -10,12 +10,14 @@ from pydantic import Field
 
 from exposer.accounts.coins import parse_coins
 from exposer.accounts.keyfile import Key, load_keys
-from exposer.accounts.purse import STEP, Purse
+from exposer.accounts.purse import FACTS, KEY, STEP, Purse
 from exposer.errors import BadInputError
 from exposer.records import digest_input, read_record
 from exposer.volume import Transaction
 from init_scripts import init_genesis
+from init_scripts.script import run_script
 from init_scripts.settings import PodSettings
+from init_scripts.stage import admit
 from init_scripts.step import run_step
 
 _SHARE = 1000
@@ -78,8 +80,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make(settings: FaucetStepSettings, transaction: Transaction) -> None:
     """Fill the stage with the faucet's account, and commit it."""
-    settings.purse().write(transaction.stage)
+    if settings.step_script:
+        run_script(settings, {"FAUCET_DIR": transaction.stage}, lock=transaction.volume.lock)
+        admit(transaction.stage)
+        _refuse_no_purse(settings, transaction.stage)
+    else:
+        settings.purse().write(transaction.stage)
     transaction.commit()
+
+
+def _refuse_no_purse(settings: FaucetStepSettings, stage: Path) -> None:
+    try:
+        found = Purse.load(stage)
+    except (OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise BadInputError(
+            f"STEP_SCRIPT: it left no {FACTS} and {KEY} that a faucet can start from ({type(error).__name__}); "
+            f"docs/scripts.md has their form"
+        ) from None  # the cause may quote the key
+    if found.chain_id != settings.chain_id:
+        raise BadInputError(f"STEP_SCRIPT: {FACTS} is of chain {found.chain_id!r}, not {settings.chain_id!r}")
 
 
 if __name__ == "__main__":

@@ -10,16 +10,24 @@ from pydantic import Field, model_validator
 
 from exposer.accounts.coins import parse_coins
 from exposer.accounts.keyfile import Key, Keys, load_keys
+from exposer.errors import BadInputError
 from exposer.genesis.lint import refuse_unrunnable
 from exposer.records import digest_input
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
+from init_scripts.binary import ChainBinary
+from init_scripts.dialect import Dialect
 from init_scripts.gentx import forget_keyring
+from init_scripts.scratch import scratch
+from init_scripts.script import run_script
+from init_scripts.scripted_home import judge_home, make_home
 from init_scripts.settings import GAS_PRICES, TIME_PATTERN, GasPrices, IdentitySettings, Place, Sha256, ValidatorSet
 from init_scripts.signing_state import PATH as SIGNING_STATE
+from init_scripts.stage import of_the_node
 from init_scripts.step import run_step
 
 STEP = "init-genesis"
+GENESIS = "config/genesis.json"
 
 
 class GenesisSettings(IdentitySettings):
@@ -44,13 +52,15 @@ class GenesisSettings(IdentitySettings):
         "", description="a genesis or an exported state to start from: a path or an http(s) URL"
     )
     genesis_from_sha256: Sha256 = Field("", description="the SHA-256 of that file")
+    update_script: Path | None = Field(None, description="a script that edits the genesis as soon as it is made")
 
     INPUTS: ClassVar[tuple[str, ...]] = (
         *IdentitySettings.INPUTS,
-        *("node_name", "hostname", "hd_path", "coin_type", "coins", "num_validators", "num_relayers", "faucet_enabled"),
+        *("node_name", "hostname", "hd_path", "coin_type", "coins", "num_relayers", "faucet_enabled"),
         *("validator_set", "validator_stake", "gas_prices", "genesis_time", "genesis_balances"),
         *("genesis_from", "genesis_from_sha256"),
     )
+    SCRIPTS: ClassVar[tuple[str, ...]] = (*IdentitySettings.SCRIPTS, "update_script")
 
     @model_validator(mode="after")
     def _set_fits_identities(self) -> Self:
@@ -74,8 +84,7 @@ class GenesisSettings(IdentitySettings):
         own = keys.at("genesis", 0)
         if self.derived and keys.role("validators"):
             keys.refuse_shared_identities([own, *validator_keys(keys, self)])
-        whole = self.chain_driver == "cometbft" or self.validator_set == "genesis"
-        return [own, *(validator_keys(keys, self) if whole else [])]
+        return [own, *(validator_keys(keys, self) if self.whole else [])]
 
     @cached_property
     def funded(self) -> list[Key]:
@@ -83,8 +92,28 @@ class GenesisSettings(IdentitySettings):
         return funded_keys(load_keys(self.keys_config), self) if self.chain_driver == "cosmos" else []
 
     def inputs(self) -> dict[str, str]:
-        """The inputs, with the keys that go into the genesis."""
-        return {**super().inputs(), "KEYS_CONFIG": digest_input([key.input() for key in [*self.members, *self.funded]])}
+        """The inputs, with the keys that go into the genesis, and their number where it decides which these are.
+
+        Where a faucet funds who joins, the genesis knows nothing of them, and their number may change.
+        """
+        keys = digest_input([key.input() for key in [*self.members, *self.funded]])
+        number = {"NUM_VALIDATORS": digest_input(self.num_validators)} if self._names_joiners else {}
+        return {**super().inputs(), "KEYS_CONFIG": keys, **number}
+
+    @property
+    def negligible(self) -> frozenset[str]:
+        """Likewise; earlier versions took the number for an input in any case."""
+        return super().negligible | {"NUM_VALIDATORS"}
+
+    @property
+    def whole(self) -> bool:
+        """Whether all validators are in the genesis."""
+        return self.chain_driver == "cometbft" or self.validator_set == "genesis"
+
+    @property
+    def _names_joiners(self) -> bool:
+        """Whether something in the genesis is the validator pods': they themselves, or their funds."""
+        return self.whole or not self.faucet_enabled
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,8 +125,34 @@ def make(settings: GenesisSettings, transaction: Transaction) -> None:
     """Fill the stage with the genesis pod's home, and commit it."""
     forget_keyring(settings.root)
     drive = _cosmos if settings.chain_driver == "cosmos" else _cometbft
-    facts = drive(settings, transaction.stage)
-    transaction.commit(state=[SIGNING_STATE], facts=facts)
+    facts = _scripted(settings, transaction) if settings.step_script else drive(settings, transaction.stage)
+    if settings.update_script:
+        run_script(settings, {"CHAIN_DIR": transaction.stage}, field="update_script", lock=transaction.volume.lock)
+        judge_home(transaction.stage, settings.members[0] if settings.derived else None, "UPDATE_SCRIPT")
+    if settings.step_script or settings.update_script:
+        _judge(settings, transaction, facts)
+    transaction.commit(state=[SIGNING_STATE, *of_the_node(transaction.stage)], facts=facts)
+
+
+def _scripted(settings: GenesisSettings, transaction: Transaction) -> Mapping[str, Any]:
+    """As a driver: the home that the script makes."""
+    make_home(settings, transaction, settings.members[0])
+    if settings.chain_driver == "cometbft":
+        return {}
+    with scratch(settings.root, STEP) as directory:
+        return cosmos.learn(settings, settings.members[0], directory)
+
+
+def _judge(settings: GenesisSettings, transaction: Transaction, facts: Mapping[str, Any]) -> None:
+    """Refuse what scripts left where it will not run."""
+    genesis = transaction.stage / GENESIS
+    if not genesis.is_file():
+        raise BadInputError(f"STEP_SCRIPT, UPDATE_SCRIPT: they left no {GENESIS}; let it be below $CHAIN_DIR")
+    refuse_unrunnable(genesis, settings.chain_id)
+    if settings.chain_driver == "cosmos":
+        with scratch(settings.root, STEP) as directory:
+            binary = ChainBinary(settings.chain_bin, transaction.stage, directory)
+            cosmos.validate(binary, Dialect.from_facts(facts), genesis)
 
 
 def _cometbft(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:

@@ -1,9 +1,9 @@
 """``init-validator``: a joining pod gets its identity and the genesis pod's genesis, verified."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -14,8 +14,10 @@ from exposer.records import digest_input
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
 from init_scripts.leader import Expected, download_genesis
+from init_scripts.scripted_home import make_home
 from init_scripts.settings import IdentitySettings, JoiningSettings, Sha256
 from init_scripts.signing_state import PATH as SIGNING_STATE
+from init_scripts.stage import of_the_node
 from init_scripts.step import run_step
 
 STEP = "init-validator"
@@ -54,14 +56,22 @@ def make(settings: ValidatorSettings, transaction: Transaction) -> None:
     """Fill the stage with the validator pod's home, and commit it."""
     if not settings.genesis_host:
         raise BadInputError("GENESIS_HOST (--genesis-host) is required: the genesis pod's host, or its exposer's URL")
-    driver = cosmos if settings.chain_driver == "cosmos" else cometbft
-    facts = driver.make_validator(settings, transaction.stage, settings.key)
+    facts = _home(settings, transaction)
     expected = Expected(settings.chain_id, settings.genesis_sha256 or None)
     with Client(settings.leader_url, credentials=settings.credentials) as client:
         path = transaction.stage / "config/genesis.json"
-        path.unlink(missing_ok=True)  # what `init` of a chain binary left there
+        path.unlink(missing_ok=True)  # what `init` of a chain binary left there, or a script: all have one genesis
         download_genesis(client, path, expected, within=settings.download_timeout)
-    transaction.commit(state=[SIGNING_STATE], facts=facts)
+    transaction.commit(state=[SIGNING_STATE, *of_the_node(transaction.stage)], facts=facts)
+
+
+def _home(settings: ValidatorSettings, transaction: Transaction) -> Mapping[str, Any]:
+    """The pod's keys in a home, by the script or by the driver; returns facts for the record."""
+    if settings.step_script:
+        make_home(settings, transaction, settings.key)
+        return {}
+    make = cosmos.make_validator if settings.chain_driver == "cosmos" else cometbft.make_validator
+    return make(settings, transaction.stage, settings.key)
 
 
 if __name__ == "__main__":

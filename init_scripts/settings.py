@@ -92,6 +92,7 @@ class PodSettings(Settings):
     moniker: str = Field("", max_length=70, description="the node's name among its peers; default the pod's name")
     hd_path: HdPath = Field("", description="the HD path of the accounts (BIP-32)")
     coin_type: int = Field(118, ge=0, description="the coin type of the accounts (SLIP-44), unless HD_PATH is set")
+    step_script: Path | None = Field(None, description="a script that runs in place of this step's own work")
     log_format: LogFormat = Field("text", description="text or json", validation_alias="EXPOSER_LOG_FORMAT")
     log_level: LogLevel = Field("info", description="debug, info, warning, error", validation_alias="EXPOSER_LOG_LEVEL")
     force: bool = Field(
@@ -101,6 +102,7 @@ class PodSettings(Settings):
     )
 
     INPUTS: ClassVar[tuple[str, ...]] = ("chain_driver", "chain_id", "denom")
+    SCRIPTS: ClassVar[tuple[str, ...]] = ("step_script",)
 
     @model_validator(mode="after")
     def _binary_is_named(self) -> Self:
@@ -146,13 +148,15 @@ class PodSettings(Settings):
         Raises:
             BadInputError: a file that a variable names is not there.
         """
-        return {self._input_name(name): self._digest(name) for name in self.INPUTS}
+        scripts = [name for name in self.SCRIPTS if getattr(self, name)]  # only where there is one: so do old records
+        return {self._input_name(name): self._digest(name) for name in (*self.INPUTS, *scripts)}
 
     @property
-    def at_default(self) -> frozenset[str]:
-        """The inputs that are what they are when nobody says anything.
+    def negligible(self) -> frozenset[str]:
+        """The inputs that are what they are when nobody says anything, and those that are none any more.
 
-        A record that lacks one of these is of a version that had no such setting, and no conflict.
+        A record that lacks one of the former is of a version that had no such setting; one that has one of the latter,
+        of a version that had. Neither is a conflict.
         """
         fields = {name: field for name, field in type(self).model_fields.items() if name in self.INPUTS}
         return frozenset(
@@ -201,10 +205,10 @@ class IdentitySettings(PodSettings):
         return {**super().inputs(), "IDENTITIES": digest_input(self.derived)}
 
     @property
-    def at_default(self) -> frozenset[str]:
+    def negligible(self) -> frozenset[str]:
         """Likewise; each driver has its own default."""
         said = self.derived != (self.chain_driver == "cometbft")
-        return super().at_default | ({"IDENTITIES"} if not said else set())
+        return super().negligible | ({"IDENTITIES"} if not said else set())
 
 
 class JoiningSettings(PodSettings):
@@ -212,6 +216,7 @@ class JoiningSettings(PodSettings):
 
     genesis_host: str = Field("", description="the genesis pod's host, or the URL of its exposer")
     genesis_port: Port = Field(8081, description="the port of the genesis pod's exposer")
+    genesis_p2p_host: str = Field("", description="the host of the genesis pod's node, where it is not GENESIS_HOST's")
     genesis_p2p_port: Port = Field(26656, description="the p2p port of the genesis pod's node")
     namespace: str = Field("", description="the Kubernetes namespace of a GENESIS_HOST without a dot")
     download_timeout: Seconds = Field(
@@ -225,8 +230,13 @@ class JoiningSettings(PodSettings):
     )
 
     @property
+    def leader_node(self) -> str:
+        """The host name of the genesis pod's node, as peers dial it."""
+        return self.genesis_p2p_host or self.leader_host
+
+    @property
     def leader_host(self) -> str:
-        """The host name of the genesis pod, as peers dial it."""
+        """The host name of the genesis pod's exposer."""
         host = self.genesis_host.partition("://")[2] or self.genesis_host
         host = host.partition("/")[0]
         host = host.rpartition(":")[0] if re.search(r":\d+$", host) else host

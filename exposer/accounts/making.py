@@ -1,13 +1,15 @@
-"""Keys files that are made here: fresh mnemonics from the system's random numbers, and nothing else ever.
+"""Keys files that are made here: fresh mnemonics from the system's random numbers.
 
-A mnemonic that somebody else knows is never a default: whoever wants one puts it into a keys file of their own.
+A mnemonic that somebody else knows is never a default: whoever wants one puts it into a keys file of their own, or says
+that the network is one to throw away, whose keys anybody can make (`throwaway_keys`).
 """
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from exposer.accounts.keyfile import Keys, load_keys
@@ -30,7 +32,7 @@ def new_keys(path: Path, counts: Mapping[str, int], *, words: int = 24) -> None:
         BadInputError: there is no directory to put it into.
     """
     try:
-        _create(path, _filled({}, counts, words))
+        _create(path, _filled({}, counts, _fresh(words)))
     except FileNotFoundError as error:
         raise BadInputError(f"{path}: there is no directory {path.parent}; make it, or name another file") from error
     except FileExistsError:
@@ -76,7 +78,19 @@ def grow_keys(path: Path, counts: Mapping[str, int]) -> None:
         ) from None
     if any(len(keys.role(role)) < count for role, count in counts.items()):
         before = json.loads(path.read_bytes()) if path.exists() else {}
-        write_durably(path, _filled(before, counts, 24).reveal(), mode=_PRIVATE)
+        write_durably(path, _filled(before, counts, _fresh(24)).reveal(), mode=_PRIVATE)
+
+
+def throwaway_keys(network: str, counts: Mapping[str, int]) -> Secret:
+    """A keys file that follows from the ``network``'s name alone: the same everywhere, and no secret to anybody.
+
+    The entropy of each mnemonic is SHA-256 of ``exposer throwaway <network> <role> <number>``.
+    """
+
+    def mnemonic(role: str, number: int) -> Mnemonic:
+        return Mnemonic.of_entropy(hashlib.sha256(f"exposer throwaway {network} {role} {number}".encode()).digest())
+
+    return _filled({}, counts, mnemonic)
 
 
 def check_keys(path: Path, *, validators: int, faucet: bool = False) -> None:
@@ -94,9 +108,17 @@ def check_keys(path: Path, *, validators: int, faucet: bool = False) -> None:
         raise BadInputError(f"{path} has no key for the faucet; add one entry to the role faucet")
 
 
-def _filled(document: dict[str, list[dict[str, str]]], counts: Mapping[str, int], words: int) -> Secret:
+def _fresh(words: int) -> Callable[[str, int], Mnemonic]:
+    return lambda _role, _number: Mnemonic.fresh(words)
+
+
+def _filled(
+    document: dict[str, list[dict[str, str]]], counts: Mapping[str, int], mnemonic: Callable[[str, int], Mnemonic]
+) -> Secret:
     for role, count in counts.items():
         entries = document.setdefault(role, [])
-        names = (f"{_LABELS.get(role, role)}{number}" for number in range(len(entries), count))
-        entries.extend({"name": name, "mnemonic": Mnemonic.fresh(words).reveal()} for name in names)
+        entries.extend(
+            {"name": f"{_LABELS.get(role, role)}{number}", "mnemonic": mnemonic(role, number).reveal()}
+            for number in range(len(entries), count)
+        )
     return Secret(json.dumps(document, indent=2).encode() + b"\n")

@@ -29,7 +29,12 @@ class Mnemonic(Masked):
     @classmethod
     def fresh(cls, words: int = 24) -> "Mnemonic":
         """A sentence of as many `WORD_COUNTS` words as nobody has ever had, from the system's random numbers."""
-        return cls(_word_list("english").to_mnemonic(secrets.token_bytes(_BITS_OF_WORDS[words] // 8)))
+        return cls.of_entropy(secrets.token_bytes(_BITS_OF_WORDS[words] // 8))
+
+    @classmethod
+    def of_entropy(cls, entropy: bytes) -> "Mnemonic":
+        """The English sentence of 16 to 32 bytes."""
+        return cls(_word_list("english").to_mnemonic(entropy))
 
     def reveal(self) -> str:
         """The sentence itself, for a binary's standard input or a derivation."""

@@ -87,10 +87,15 @@ class Purse:
             for artifact in record.artifacts:
                 if digest_file(directory / artifact.path) != (artifact.size, artifact.sha256):
                     raise MismatchError(f"{artifact.path} is not the file that {STEP} committed; run it with --force")
-            facts = json.loads((directory / FACTS).read_bytes())
-            key = json.loads((directory / KEY).read_bytes())["priv_key"]["value"]
+            return cls.load(directory)
         except OSError as error:
             raise from_os_error(error) from error
+
+    @classmethod
+    def load(cls, directory: Path) -> "Purse":
+        """What the two files in ``directory`` say; raises what reading something else raises."""
+        facts = json.loads((directory / FACTS).read_bytes())
+        key = json.loads((directory / KEY).read_bytes())["priv_key"]["value"]
         amounts = {denom: int(amount) for denom, amount in facts["amounts"].items()}
         taken = {name: facts[name] for name in ("chain_id", "prefix", "algorithm", "key_type")}
         return cls(**taken, amounts=amounts, private_key=Secret(base64.b64decode(key)))

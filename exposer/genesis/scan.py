@@ -17,8 +17,10 @@ DEEPEST = 10_000
 _PIECE = 1 << 20  # bytes read at a time; a longer string is held whole
 _LEVELS = 4  # of containers that one expression eats: an account of a genesis has no more
 
-_STRING = rb'"[ !#-\[\]-\xff]*+(?:"|(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-\[\]-\xff]*+)++")'  # no control characters
-_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
+# What is repeated possessively is an atomic group: without, Python before 3.11.5 goes on from where the last, failed
+# repetition got to (https://github.com/python/cpython/issues/106052).
+_STRING = rb'"[ !#-\[\]-\xff]*+(?:"|(?>\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-\[\]-\xff]*+)++")'  # no control characters
+_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?>\.[0-9]++)?+(?>[eE][+-]?[0-9]++)?+"
 _SPACE = rb"[ \t\n\r]*+"
 
 
@@ -30,16 +32,16 @@ def _value(levels: int) -> bytes:
     inner = _SPACE + _value(levels - 1) + _SPACE
     member = _SPACE + _STRING + _SPACE + rb":" + inner + rb"(?:,(?!" + _SPACE + rb"\})|(?=\}))"
     element = inner + rb"(?:,(?!" + _SPACE + rb"\])|(?=\]))"
-    of_members, of_elements = rb"(?:" + member + rb")*+", rb"(?:" + element + rb")*+"
+    of_members, of_elements = rb"(?>" + member + rb")*+", rb"(?>" + element + rb")*+"
     return rb"(?:%b|\{%b%b\}|\[%b%b\])" % (scalar, of_members, _SPACE, of_elements, _SPACE)
 
 
 _VALUE = re.compile(_value(_LEVELS))
-_ELEMENTS = re.compile(rb"(?:" + _value(_LEVELS) + _SPACE + rb"," + _SPACE + rb")++")
-_MEMBERS = re.compile(rb"(?:" + _STRING + _SPACE + rb":" + _SPACE + _value(_LEVELS) + _SPACE + rb"," + _SPACE + rb")++")
+_ELEMENTS = re.compile(rb"(?>" + _value(_LEVELS) + _SPACE + rb"," + _SPACE + rb")++")
+_MEMBERS = re.compile(rb"(?>" + _STRING + _SPACE + rb":" + _SPACE + _value(_LEVELS) + _SPACE + rb"," + _SPACE + rb")++")
 _KEY = re.compile(_STRING)
 _BLANK = re.compile(_SPACE)
-_OPEN_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+\\?', re.DOTALL)
+_OPEN_STRING = re.compile(rb'"(?>[^"\\]++|\\.)*+\\?', re.DOTALL)
 _CLOSERS = {ord("{"): ord("}"), ord("["): ord("]")}
 
 

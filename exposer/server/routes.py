@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
@@ -37,6 +37,10 @@ Handler = TypeVar("Handler", bound=Callable[..., Coroutine[Any, Any, Response]])
 Wait = Annotated[
     str | None,
     Query(description="hold the request until it is ready or this time is up: `30s`, `500ms`; at most 60 s"),
+]
+OfNode = Annotated[
+    Literal["synced"] | None,
+    Query(description="`synced`: the pod's node, too, has a block and is not catching up"),
 ]
 
 
@@ -113,9 +117,11 @@ async def livez(_: Request) -> Response:
 
 
 @_route("/readyz", Probe, _NOT_READY)
-async def readyz(request: Request, wait: Wait = None) -> Response:
+async def readyz(request: Request, wait: Wait = None, node: OfNode = None) -> Response:
     """Node id and genesis can both be fetched."""
     await _ready(request, "ready", wait)
+    if node:
+        await _sidecar(request).synced()
     return JSONResponse({"status": "ready"})
 
 

@@ -79,6 +79,15 @@ class Sidecar:
             return verdict
         raise await self.problem(name, verdict)
 
+    async def synced(self) -> None:
+        """Raises `ProblemError` unless the node has a block and is not catching up."""
+        node = await self.node.status()
+        if node and node.height and not node.catching_up:
+            return
+        reason = f"at height {node.height}, catching up" if node else "the node does not answer"
+        phase = await self._phase()
+        raise ProblemError(Code.NOT_READY, "the node is not at the tip", phase=phase.name, reason=reason)
+
     async def problem(self, name: Awaited, verdict: Verdict) -> ProblemError:
         """The error that says why ``name`` cannot be served."""
         if verdict.state is State.NOT_CONFIGURED and name != "ready":

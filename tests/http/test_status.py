@@ -305,3 +305,35 @@ def test_status_of_a_node_that_catches_up() -> None:
     """Whether the node is still catching up is passed on."""
     status = read_status({"sync_info": {"latest_block_height": 7, "catching_up": True}})
     assert status == NodeStatus(height=7, catching_up=True)
+
+
+@pytest.mark.parametrize(
+    ("height", "catching_up", "status"), [("42", False, 200), ("42", True, 503), ("0", False, 503), (None, False, 503)]
+)
+async def test_readiness_of_a_node(tmp_path: Path, height: str | None, catching_up: bool, status: int) -> None:
+    """`/readyz?node=synced` is for a node that has a block and is not catching up; a bare `/readyz` asks no node."""
+    fill(tmp_path)
+    asked: list[bytes] = []
+    sync = {"latest_block_height": height, "catching_up": catching_up}
+    async with (
+        _node(json.dumps({"sync_info": sync}).encode(), asked) as url,
+        calling(tmp_path, status_url=url) as (client, _),
+    ):
+        assert (await client.get("/readyz")).status_code == 200
+        assert asked == []
+        response = await client.get("/readyz?node=synced")
+    assert response.status_code == status
+    if status != 200:
+        assert assert_problem(response, 503, "not-ready")["reason"] != ""
+
+
+async def test_readiness_of_a_node_before_its_pod_is(tmp_path: Path) -> None:
+    """A node counts only where its pod's init is complete, and nothing else can be asked of it."""
+    asked: list[bytes] = []
+    async with (
+        _node(json.dumps({"sync_info": SYNC}).encode(), asked) as url,
+        calling(tmp_path, status_url=url) as (client, _),
+    ):
+        assert_problem(await client.get("/readyz?node=synced"), 503, "not-ready")
+        assert_problem(await client.get("/readyz?node=there"), 400, "bad-request")
+    assert asked == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from live_network import eventually
 
-from exposer.network.child import MARK, Child, Program, kill_leftovers, leftovers
+from exposer.network.local.child import MARK, Child, Program, kill_leftovers, leftovers
 
 pytestmark = pytest.mark.cosmovisor
 

@@ -19,9 +19,9 @@ BOUNDED = ("prlimit", f"--data={400 << 20}")
 """Starts a program that may have this many bytes of memory, 8 MiB of stack for each thread included."""
 
 SERVERS: dict[str, tuple[str, Script]] = {
-    "never answers": ("not asked yet", stall),
-    "headers byte by byte": ("not asked yet", dripping(head(200, {"X": "x" * 9999}))),
-    "body byte by byte": ("not asked yet", dripping(head(200, {"Content-Length": 9999}) + bytes(9999))),
+    "never answers": ("no answer yet", stall),
+    "headers byte by byte": ("no answer yet", dripping(head(200, {"X": "x" * 9999}))),
+    "body byte by byte": ("no answer yet", dripping(head(200, {"Content-Length": 9999}) + bytes(9999))),
     "headers without end": ("does not speak HTTP", endless(b"X: x\r\n", first=b"HTTP/1.1 200 OK\r\n")),
     "one header without end": ("does not speak HTTP", endless(b"x" * 1000, first=b"HTTP/1.1 200 OK\r\nX: ")),
     "body without end": ("more than 1048576 bytes", endless(bytes(1 << 16), first=head(200, {}))),

@@ -16,8 +16,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from exposer.network.child import kill_leftovers, leftovers
-from exposer.network.state import State
+from exposer.network.local.child import kill_leftovers, leftovers
+from exposer.network.local.state import State
 
 EXPOSER = [sys.executable, "-W", "error", "-m", "exposer"]
 LIMIT = 120.0

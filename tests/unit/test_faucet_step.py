@@ -72,6 +72,29 @@ def test_the_faucet_has_its_account_and_nothing_else(pod: Pod) -> None:
     assert purse.private_key.reveal().hex().encode() not in held
 
 
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("cp $MADE/*.json $FAUCET_DIR", 0),
+        ("sed s/evmos_9000-1/other-1/ $MADE/faucet.json > $FAUCET_DIR/faucet.json; cp $MADE/*key.json $FAUCET_DIR", 3),
+        ("cp $MADE/faucet.json $FAUCET_DIR", 3),
+        ("echo {} > $FAUCET_DIR/faucet.json; echo {} > $FAUCET_DIR/faucet_key.json", 3),
+    ],
+)
+def test_a_script_has_to_leave_a_purse(
+    pod: Pod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, code: int
+) -> None:
+    """A faucet starts from what a script in the step's place left, or it is refused and nothing is committed."""
+    assert pod.run() == 0
+    pod.volume = pod.volume.rename(tmp_path / "made").with_name("faucet")
+    monkeypatch.setenv("MADE", str(tmp_path / "made"))
+    (tmp_path / "script.sh").write_text(f"set -e\n{script}\n")
+
+    assert pod.run(f"--step-script={tmp_path / 'script.sh'}") == code
+    assert (read_record(pod.volume, STEP) is not None) is (code == 0)
+    assert len(list(pod.volume.glob("*.json"))) == (2 if code == 0 else 0)
+
+
 def test_a_rerun_touches_nothing(pod: Pod) -> None:
     """With the same inputs the step exits 0 and leaves every byte; with another amount or key it exits 5."""
     assert pod.run() == 0

@@ -146,7 +146,7 @@ def test_one_line_per_change_and_a_heartbeat(caplog: pytest.LogCaptureFixture) -
     assert caplog.messages == [
         "waiting for a, b",
         "a is not ready: a refused",
-        "still waiting after 30 s for a: a refused; b: not asked yet",
+        "still waiting after 30 s for a: a refused; b: no answer yet",
         "a is not ready: answers 503 (not-ready)",
         "b is ready",
         "still waiting after 60 s for a: answers 503 (not-ready)",
@@ -158,7 +158,7 @@ def test_one_line_per_change_and_a_heartbeat(caplog: pytest.LogCaptureFixture) -
 def test_a_target_that_hangs_does_not_keep_the_gate() -> None:
     """A look-up or request that ignores its time limit cannot hold the gate beyond the gate's own."""
     release: queue.SimpleQueue[None] = queue.SimpleQueue()
-    with pytest.raises(TimedOutError, match=r"gave up after .*: stuck: not asked yet"):
+    with pytest.raises(TimedOutError, match=r"gave up after .*: stuck: no answer yet"):
         wait_for_all({"stuck": lambda _: release.get()}, limit=0.05)
     release.put(None)
 

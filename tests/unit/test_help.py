@@ -11,9 +11,9 @@ from init_scripts import wait_for_chains
 
 SETTINGS = [
     "init_scripts.init_genesis.GenesisSettings",
-    "init_scripts.init_config.ConfigSettings",
+    "init_scripts.node_config.ConfigSettings",
     "init_scripts.init_validator.ValidatorSettings",
-    "init_scripts.create_validator.CreateValidatorSettings",
+    "init_scripts.registration.CreateValidatorSettings",
     "init_scripts.init_build_images.BuildSettings",
     "init_scripts.init_faucet.FaucetStepSettings",
     "exposer.server.settings.ServerSettings",

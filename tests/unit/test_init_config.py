@@ -11,7 +11,7 @@ import pytest
 from conftest import real_binary
 
 from exposer.errors import BadInputError
-from init_scripts.init_config import ConfigSettings, app_edits, client_edits, config_edits
+from init_scripts.node_config import ConfigSettings, joining, running
 from init_scripts.overrides import load_overrides
 from init_scripts.toml import edit
 
@@ -48,13 +48,16 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def configured(home: Path, own: ConfigSettings) -> dict[str, dict[str, Any]]:
     """File -> dotted path -> value, after the step's own edits; those it has not asked for must be as they were."""
     found = {}
-    edits = {"config.toml": config_edits(own, "peer"), "app.toml": app_edits(own), "client.toml": client_edits(own)}
-    for name, asked in edits.items():
-        before = (home / name).read_text(encoding="utf-8")
-        after = edit(before, asked, existing_only=True)
+    for name in ("config.toml", "app.toml", "client.toml"):
+        sets = [joining(own, "peer")[name], running(own).get(name, {})]
+        after = before = (home / name).read_text(encoding="utf-8")
+        for asked in sets:
+            after = edit(after, asked, existing_only=True)
         known, found[name] = flat(tomllib.loads(before)), flat(tomllib.loads(after))
-        assert found[name] == {**known, **{path: value for path, value in flat(asked).items() if path in known}}
-        assert edit(after, asked, existing_only=True) == after
+        wanted = {path: value for asked in sets for path, value in flat(asked).items() if path in known}
+        assert len(wanted) == sum(path in known for asked in sets for path in flat(asked))  # no key is in both
+        assert found[name] == {**known, **wanted}
+        assert all(edit(after, asked, existing_only=True) == after for asked in sets)
     return found
 
 

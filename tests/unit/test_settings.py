@@ -8,11 +8,11 @@ from networks import fresh_mnemonic, write_keys
 from pydantic import Field
 
 from exposer.errors import BadInputError
-from exposer.settings import Settings, environment_name, parser, read_settings, table, unknown_names
-from init_scripts.create_validator import CreateValidatorSettings
-from init_scripts.init_config import ConfigSettings
+from exposer.settings import Settings, environment_name, parser, read_settings, table, unknown_names, variables
 from init_scripts.init_genesis import GenesisSettings
 from init_scripts.init_validator import ValidatorSettings
+from init_scripts.node_config import ConfigSettings
+from init_scripts.registration import CreateValidatorSettings
 from init_scripts.settings import JoiningSettings, PodSettings
 
 
@@ -29,6 +29,18 @@ class Example(Settings):
 def read(*arguments: str) -> Example:
     """The example's settings from these arguments."""
     return read_settings(Example, arguments, prog="example", description="An example.")
+
+
+def test_settings_can_be_told_to_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set, by whatever way, is set likewise by the environment that is made of it, defaults too, anywhere."""
+    assert variables(read("--chain-dir", "x"))["CHAIN_DIR"] == str(Path.cwd() / "x")
+    given = read("--chain-dir", "/x", "--metrics", "--log-format", "json")
+    told = variables(given)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+
+    assert told == {"CHAIN_DIR": "/x", "COUNT": "1", "METRICS": "true", "EXPOSER_LOG_FORMAT": "json"}
+    assert read() == given
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,13 +195,13 @@ def test_what_nobody_said_is_at_its_default() -> None:
     """A setting that stands at its default is known as such, said or not; each driver has its own for identities."""
     silent = pod(ConfigSettings)
 
-    assert silent.at_default == pod(ConfigSettings, metrics=False).at_default
-    assert silent.at_default - pod(ConfigSettings, metrics=True).at_default == {"METRICS"}
-    assert "CHAIN_ID" not in silent.at_default
+    assert silent.negligible == pod(ConfigSettings, metrics=False).negligible
+    assert silent.negligible - pod(ConfigSettings, metrics=True).negligible == {"METRICS"}
+    assert "CHAIN_ID" not in silent.negligible
     cosmos = {"chain_driver": "cosmos", "chain_bin": "simd"}
-    assert "IDENTITIES" in pod(ValidatorSettings, identities="random", **cosmos).at_default
-    assert "IDENTITIES" not in pod(ValidatorSettings, identities="derived", **cosmos).at_default
-    assert "IDENTITIES" in pod(ValidatorSettings).at_default
+    assert "IDENTITIES" in pod(ValidatorSettings, identities="random", **cosmos).negligible
+    assert "IDENTITIES" not in pod(ValidatorSettings, identities="derived", **cosmos).negligible
+    assert "IDENTITIES" in pod(ValidatorSettings).negligible
 
 
 @pytest.mark.parametrize("driver", [{"chain_driver": "cometbft"}, {"chain_driver": "cosmos", "chain_bin": "simd"}])
@@ -225,6 +237,27 @@ def test_a_file_that_is_not_there_is_bad_input(name: str) -> None:
         pod(ConfigSettings, **{name: "/nowhere"}).inputs()
 
 
+@pytest.mark.parametrize(
+    ("given", "scales"),
+    [
+        ({"faucet_enabled": True}, True),
+        ({"faucet_enabled": False}, False),
+        ({"faucet_enabled": True, "validator_set": "genesis", "identities": "derived"}, False),
+    ],
+)
+def test_the_number_of_validators_is_an_input_where_the_genesis_knows_them(
+    tmp_path: Path, given: dict[str, object], scales: bool
+) -> None:
+    """Validators that a faucet funds are in nobody's genesis, so there may be more of them on the next start."""
+    keys = write_keys(tmp_path / "keys.json", validators=6)
+    chain = {"chain_driver": "cosmos", "chain_bin": "simd", **given}
+    three, five = (inputs(GenesisSettings, keys, num_validators=number, **chain) for number in (3, 5))
+
+    different = {name for name in {*three, *five} if three.get(name) != five.get(name)}
+    assert different == (set() if scales else {"NUM_VALIDATORS", "KEYS_CONFIG"})
+    assert "NUM_VALIDATORS" in pod(GenesisSettings, keys_config=keys, **chain).negligible  # earlier records have it
+
+
 def test_every_setting_of_the_configuration_is_an_input() -> None:
     """Whatever init-config writes depends on is in its inputs; only the running of the step itself is not."""
     running = {
@@ -239,6 +272,7 @@ def test_every_setting_of_the_configuration_is_an_input() -> None:
         *("ca_file", "cert_file", "key_file", "token_file"),
     }
     other = {"download_timeout", "keys_config", "hd_path", "coin_type", "pod_index", "hostname", "moniker"}
+    other |= {"step_script", "genesis_p2p_host"}  # the one where there is one, the other as `leader_node`
     by_content = {"config_overrides"}  # as `overrides`: what is in them for this pod
     assert set(ConfigSettings.model_fields) - running - other - by_content <= set(ConfigSettings.INPUTS)
     assert "overrides" in ConfigSettings.INPUTS

@@ -95,11 +95,25 @@ def test_an_input_that_an_earlier_version_did_not_know_is_no_conflict_at_its_def
     newer = {**INPUTS, "METRICS": "0" * 64}
 
     with open_volume(tmp_path) as volume:
-        assert volume.begin("s", newer, at_default={"METRICS"}) is None
+        assert volume.begin("s", newer, negligible={"METRICS"}) is None
         with pytest.raises(ConflictError, match="METRICS"):
             volume.begin("s", newer)
         with pytest.raises(ConflictError, match="CHAIN_ID"):
-            volume.begin("s", OTHER, at_default=OTHER)
+            volume.begin("s", OTHER, negligible=OTHER)
+
+
+def test_an_input_that_is_none_any_more_is_no_conflict(tmp_path: Path) -> None:
+    """A record may have what is negligible now; what else it alone has is a conflict, and so is what has changed."""
+    then = {**INPUTS, "NUM_VALIDATORS": "1" * 64, "STEP_SCRIPT": "2" * 64}
+    run(tmp_path, "s", {"f": b"1"}, then)
+    scripted = {**INPUTS, "STEP_SCRIPT": then["STEP_SCRIPT"]}
+
+    with open_volume(tmp_path) as volume:
+        assert volume.begin("s", scripted, negligible={"NUM_VALIDATORS"}) is None
+        with pytest.raises(ConflictError, match=r"now: STEP_SCRIPT\."):
+            volume.begin("s", INPUTS, negligible={"NUM_VALIDATORS"})
+        with pytest.raises(ConflictError, match=r"now: NUM_VALIDATORS\."):
+            volume.begin("s", {**then, "NUM_VALIDATORS": "3" * 64}, negligible={"NUM_VALIDATORS"})
 
 
 def test_force_starts_over_and_keeps_what_was_there(tmp_path: Path) -> None:

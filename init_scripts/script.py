@@ -1,0 +1,143 @@
+"""A user's script, run by a step in place of its own work: found, told all that the step is, and ended with it."""
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from math import inf
+from pathlib import Path
+
+from exposer.errors import BadInputError, ExposerError, TemporaryError, TimedOutError, from_input_error
+from exposer.orphans import dying_with_parent, end_children, inherit_orphans
+from exposer.settings import environment_name, spelled, variables
+from init_scripts.binary import ChainBinary
+from init_scripts.scratch import scratch
+from init_scripts.settings import PodSettings
+
+log = logging.getLogger(__name__)
+_OWN: dict[int, type[ExposerError]] = {
+    error.exit_code: error for error in (BadInputError, TemporaryError, TimedOutError)
+}
+"""What a script may exit with for its step to end with the same; any other code is 1.
+
+The others of a step are statements about its command line and its volume, which are no script's to make; and programs
+that scripts call use them for something else (``jq`` has 2 and 5, ``curl`` 1 to 99).
+"""
+_LONGEST = 1e6  # seconds; no clock knows infinity
+_HOME = re.compile(r"--home .*\(default \"(?:.*/)?([^/\"]+)\"\)")
+
+
+def run_script(
+    settings: PodSettings,
+    places: Mapping[str, object],
+    *,
+    field: str = "step_script",
+    lock: int | None = None,
+    limit: float = inf,
+) -> None:
+    """Run the script that the setting ``field`` names to its end; what it prints goes to standard error, as it is.
+
+    It is told every setting of the step by its variable, with its default too, and ``places`` over them. Its working
+    directory is for this run alone, and so is its ``HOME``, where the default home of the chain's binary leads to
+    ``CHAIN_DIR``: a command without ``--home`` works there too. Nothing that it started outlives it.
+
+    Args:
+        settings: the step's.
+        places: variable -> value: where the script is to work.
+        field: the setting's name.
+        lock: a descriptor that its processes inherit, so that the volume is locked while any of them is there, however
+            the step ends.
+        limit: seconds; nothing shorter than the step itself by default.
+
+    Raises:
+        BadInputError: there is no such file, nothing that runs it, or it exited with 3.
+        TemporaryError: it was killed, the time was up, or it exited with 75.
+        TimedOutError: it exited with 124.
+        ExposerError: it exited with another code than 0.
+    """
+    path, name = getattr(settings, field), environment_name(type(settings), field)
+    command = _command(path, name)
+    told = {**variables(settings), **{key: spelled(value) for key, value in places.items()}}
+    environment = {**os.environ, **told, "CHAIN_BIN": _program(settings.chain_bin)}
+    for other in settings.SCRIPTS:  # what it calls is no scripted step again
+        environment.pop(environment_name(type(settings), other), None)
+    log.info("%s: running %s", name, path)
+    with _workplace(settings, environment["CHAIN_DIR"]) as (directory, home):
+        code = _run(command, {**environment, "HOME": str(home)}, directory, lock, limit)
+    if code is None:
+        raise TemporaryError(f"{name}: {path} was not done when the time was up")
+    if code < 0:
+        raise TemporaryError(f"{name}: {path} was ended by signal {-code}")
+    if code:
+        failure = _OWN.get(code, ExposerError)
+        raise failure(f"{name}: {path} ended with exit code {code}; what it said stands above")
+
+
+def _command(path: Path, name: str) -> list[str]:
+    """How to run the script: by what its first line names, else by a shell. A ConfigMap's files have no x bit."""
+    try:
+        with path.open("rb") as stream:
+            first = stream.readline(4096)
+    except OSError as error:
+        raise from_input_error(error, f"{name}: {path}") from error
+    if first.startswith(b"\x7fELF"):
+        return [spelled(path)]
+    words = first[2:].decode(errors="replace").split() if first.startswith(b"#!") else []
+    if words and not shutil.which(words[0]):
+        raise BadInputError(f"{name}: {path}: there is no {words[0]} here, which its first line names")
+    shell = shutil.which("bash") or shutil.which("sh")
+    if not words and shell is None:
+        raise BadInputError(f"{name}: {path}: there is no shell here to run it; use an image that has one")
+    return [*(words or [str(shell)]), spelled(path)]
+
+
+def _program(name: str) -> str:
+    """A binary's name, or its path as it is from another directory too."""
+    return str(Path(name).absolute()) if os.sep in name else name
+
+
+@contextmanager
+def _workplace(settings: PodSettings, chain_dir: str) -> Iterator[tuple[Path, Path]]:
+    """A directory that is gone afterwards, and a ``HOME`` in which the binary's default home is ``chain_dir``.
+
+    Before there is a binary, when one is to be built, that is the user's own, for the caches in it.
+    """
+    with scratch(settings.root, "script") as directory:
+        try:
+            binary = ChainBinary(settings.chain_bin or settings.chain_driver, directory)
+        except BadInputError:
+            own = os.environ.get("HOME", "")
+            yield directory, Path(own) if os.access(own, os.W_OK) else directory
+            return
+        if found := _HOME.search(binary.start(["init", "--help"]).stdout):
+            with suppress(OSError):  # a file system without links
+                (directory / found[1]).symlink_to(chain_dir)
+        yield directory, directory
+
+
+def _run(
+    command: list[str], environment: Mapping[str, str], directory: Path, lock: int | None, limit: float
+) -> int | None:
+    """The exit code; None when the time was up. Nothing that it has started is there after it."""
+    inherit_orphans()
+    with subprocess.Popen(
+        command,
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=2,  # a step's own output is data, and this is none
+        process_group=0,
+        pass_fds=() if lock is None else (lock,),
+        preexec_fn=dying_with_parent(),  # noqa: PLW1509 - a step has no threads
+    ) as process:
+        try:
+            return process.wait(limit if limit < _LONGEST else None)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            process.kill()
+            process.wait()
+            end_children()
