@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test check format browser e2e bench binaries lock clean
+.PHONY: help setup up down status test check format browser e2e images docker kubernetes bench binaries lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,16 @@ browser: setup ## the status page in a real Chromium
 e2e: setup binaries ## whole networks with real chain binaries
 	$(RUN)/pytest tests/e2e $(ARGS)
 
+images: setup binaries ## container images, with their bills of materials, in .cache/images (ARGS="simd build": which, see docs/image.md)
+	@scripts/images $(ARGS)
+
+docker: setup binaries ## the images, and networks of them, in a Docker engine
+	$(RUN)/pytest tests/docker $(ARGS)
+
+kubernetes: setup binaries ## networks in the cluster of KUBECONFIG, or in a laboratory's (docs/laboratory.md)
+	@scripts/images cometbft simd
+	scripts/kubernetes-lab $(RUN)/pytest tests/kubernetes $(ARGS)
+
 bench: setup binaries ## figures, as ratios measured side by side in one run
 	$(RUN)/python -m bench $(ARGS)
 
@@ -55,7 +65,7 @@ binaries: ## real chain binaries for the tests, built from their Go modules into
 	@scripts/build-binaries
 
 lock: setup ## requirements/*.txt anew from requirements/*.in
-	cd requirements && for set in runtime dev; do ../$(RUN)/pip-compile --quiet --generate-hashes --strip-extras \
+	cd requirements && for set in build runtime dev; do ../$(RUN)/pip-compile --quiet --generate-hashes --strip-extras \
 		--allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$set.txt $$set.in; done
 
 clean: ## everything that can be made again
