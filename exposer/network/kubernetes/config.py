@@ -1,0 +1,77 @@
+"""What the steps read, as objects: the keys file in a Secret, and the plan's files in ConfigMaps."""
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from exposer.accounts.secret import Secret
+from exposer.errors import BadInputError
+from exposer.network import environment
+from exposer.network.document import Document
+from exposer.network.file.model import Network
+from exposer.network.kubernetes.labels import Names, keys_name, metadata
+from exposer.network.plan_files import PlanFile
+
+LIMIT = 1 << 20
+"""Bytes that the data of one object may have (https://kubernetes.io/docs/concepts/configuration/configmap/)."""
+KEYS = "keys.json"
+
+_FIELDS = {
+    environment.GENESIS_PATCH: ("genesis",),
+    environment.GENESIS_BALANCES: ("balances",),
+    environment.CONFIG_OVERRIDES: ("config",),
+    environment.GENESIS_BASE: ("genesis", "from"),
+}
+
+
+def keys(network: Network, content: Secret) -> dict[str, Any]:
+    """The keys file: a Secret, or a ConfigMap where the network is one to throw away: its keys are no secret."""
+    about = metadata(network, keys_name(network))
+    if network.throwaway:
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "data": {KEYS: content.reveal().decode()}}
+    data = {KEYS: base64.b64encode(content.reveal()).decode()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": about, "type": "Opaque", "data": data}
+
+
+def config_maps(files: Sequence[PlanFile], names: Names, document: Document) -> Iterator[dict[str, Any]]:
+    """One ConfigMap for each volume that has files of the chain.
+
+    Raises:
+        BadInputError: they are more than one can hold.
+    """
+    for volume in dict.fromkeys(file.volume for file in files):
+        contents = {file.name: file.content for file in files if file.volume == volume}
+        _check_size(contents, names, document)
+        text = {name: content.decode() for name, content in contents.items() if _is_text(content)}
+        binary = {name: base64.b64encode(contents[name]).decode() for name in contents if name not in text}
+        yield {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": names.metadata(names.of_files(volume)),
+            **({"data": text} if text else {}),
+            **({"binaryData": binary} if binary else {}),
+        }
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _check_size(contents: Mapping[str, bytes], names: Names, document: Document) -> None:
+    total = sum(map(len, contents.values()))
+    if total <= LIMIT:
+        return
+    largest = max(contents, key=lambda name: len(contents[name]))
+    field = _FIELDS.get(largest, ("scripts",))
+    place = document.network.chains.index(names.chain)
+    raise BadInputError(
+        document.source.fault(
+            ("chains", place, *field),
+            f"makes {len(contents[largest])} bytes, and all files of a chain must fit into one ConfigMap of {LIMIT}; "
+            "put what is large into a genesis that pods fetch: genesis.from with a URL, and genesis.sha256",
+        )
+    )

@@ -1,0 +1,59 @@
+"""The manifests of a plan, as data: of the network its keys, and of each chain what its pods are and need."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from exposer.accounts.secret import Secret
+from exposer.errors import BadInputError
+from exposer.network.document import Document
+from exposer.network.file.model import Chain
+from exposer.network.kubernetes import access
+from exposer.network.kubernetes.config import config_maps, keys
+from exposer.network.kubernetes.labels import Names
+from exposer.network.kubernetes.stateful_set import pod_set
+from exposer.network.plan import Plan
+from exposer.network.site import Role
+
+Manifest = dict[str, Any]
+_ROLES: tuple[Role, ...] = ("genesis", "validator")
+
+
+def manifests(plan: Plan, document: Document, keys_file: Secret) -> list[Manifest]:
+    """Every object of the network, those first that others need; ``keys_file`` is what its keys file holds.
+
+    Raises:
+        BadInputError: the files of a chain are too large for Kubernetes, or its names are another's.
+    """
+    return [manifest for group in groups(plan, document, keys_file).values() for manifest in group]
+
+
+def groups(plan: Plan, document: Document, keys_file: Secret) -> dict[str, list[Manifest]]:
+    """The objects by the file that they belong into, without its ending: keys, and per chain all, and each role."""
+    found = {"keys": [keys(document.network, keys_file)]}
+    for place, chain in enumerate(document.network.chains):
+        made = dict(_of_chain(plan, chain, document))
+        if taken := made.keys() & {*found, "kustomization"}:
+            fault = f"its objects would have names of another's: {', '.join(sorted(taken))}; choose another id"
+            raise BadInputError(document.source.fault(("chains", place, "id"), fault))
+        found |= made
+    return found
+
+
+def _of_chain(plan: Plan, chain: Chain, document: Document) -> Iterator[tuple[str, list[Manifest]]]:
+    names = Names(document.network, chain)
+    yield names.prefix, list(_shared(plan, chain, names, document))
+    for role in _ROLES:
+        if pods := [pod for pod in plan.pods if pod.chain == chain.id and pod.role == role]:
+            yield names.of_set(role), list(pod_set(pods, names))
+
+
+def _shared(plan: Plan, chain: Chain, names: Names, document: Document) -> Iterator[Manifest]:
+    pods = [pod for pod in plan.pods if pod.chain == chain.id]
+    yield from config_maps([file for file in plan.files if file.chain == chain.id], names, document)
+    yield access.service(pods[0], names)
+    yield access.meeting_point(pods[0], names)
+    yield access.disruption_budget(pods, names)
+    if document.network.kubernetes.network_policy:
+        yield access.network_policy(pods, names)
+    if document.network.kubernetes.service_monitor:
+        yield access.service_monitor(names)

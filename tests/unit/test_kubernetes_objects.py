@@ -1,0 +1,251 @@
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from manifest_world import BARE, EVERYTHING, KEYS, MNEMONIC, containers, load, named, pod_spec, render
+
+from exposer.errors import BadInputError
+from exposer.network.kubernetes.config import LIMIT
+from exposer.network.kubernetes.labels import COMPONENT, INSTANCE, PART_OF
+from exposer.network.yaml_text import to_yaml
+
+LABEL = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+
+
+def ports(rules: list[dict[str, Any]]) -> dict[str, set[int]]:
+    """Who may come -> to which ports, of the ingress of a NetworkPolicy."""
+    return {str(rule["from"]): {port["port"] for port in rule["ports"]} for rule in rules}
+
+
+def test_the_sets_of_a_chain(tmp_path: Path) -> None:
+    """One genesis pod, all others in a set that starts at once; a chain of one has no second set."""
+    sets = named(render(tmp_path, EVERYTHING), "StatefulSet")
+    assert {name: one["spec"]["replicas"] for name, one in sets.items()} == {
+        "osmosis-test-5-genesis": 1,
+        "osmosis-test-5-validator": 3,
+        "evmos-9000-1-genesis": 1,
+        "simapp-1-genesis": 1,
+        "simapp-1-validator": 1,
+        "cometbft-1-genesis": 1,
+        "cometbft-1-validator": 7,
+    }
+    assert {one["spec"]["podManagementPolicy"] for one in sets.values()} == {"Parallel"}
+
+
+def test_names_of_pods_are_found_before_they_are_ready(tmp_path: Path) -> None:
+    """Each set has the headless Service that it names, which selects its pods and publishes all of their addresses."""
+    objects = render(tmp_path, EVERYTHING)
+    for name, stateful_set in named(objects, "StatefulSet").items():
+        assert stateful_set["spec"]["serviceName"] == name
+        service = named(objects, "Service")[name]["spec"]
+        assert (service["clusterIP"], service["publishNotReadyAddresses"]) == ("None", True)
+        labels = stateful_set["spec"]["template"]["metadata"]["labels"]
+        assert service["selector"] == stateful_set["spec"]["selector"]["matchLabels"]
+        assert service["selector"].items() <= labels.items()
+        offered = {port["targetPort"] for port in service["ports"]}
+        declared = {port["name"] for one in containers(stateful_set).values() for port in one.get("ports", [])}
+        assert offered == declared
+
+
+def test_users_reach_a_ready_genesis_pod_and_peers_any(tmp_path: Path) -> None:
+    """The Service of the chain's name has all but p2p and no address that is not ready; the peers' has p2p alone."""
+    services = named(render(tmp_path, EVERYTHING), "Service")
+    users, peers = services["osmosis-test-5"]["spec"], services["osmosis-test-5-genesis-p2p"]["spec"]
+    assert users["selector"] == peers["selector"]
+    assert users["selector"][COMPONENT] == "genesis"
+    assert [port["name"] for port in users["ports"]] == [
+        *("exposer", "rpc", "metrics", "rest", "grpc", "grpc-web", "faucet"),
+    ]
+    assert "publishNotReadyAddresses" not in users
+    assert ([port["name"] for port in peers["ports"]], peers["publishNotReadyAddresses"]) == (["p2p"], True)
+    assert "clusterIP" not in peers  # it has an address that stays
+
+
+def test_json_rpc_is_offered_where_a_chain_has_it(tmp_path: Path) -> None:
+    """An EVM chain's Service has three ports more, and metrics are offered where they are on."""
+    services = named(render(tmp_path, EVERYTHING), "Service")
+    evm = {port["name"] for port in services["evmos-9000-1"]["spec"]["ports"]}
+    assert {"json-rpc", "ws", "jsonrpc-metrics"} <= evm
+    assert "metrics" not in evm
+
+
+def test_disruptions_leave_two_thirds(tmp_path: Path) -> None:
+    """As many pods may go at once as the chain can do without, and one at least, or no node could ever be drained."""
+    budgets = named(render(tmp_path, EVERYTHING), "PodDisruptionBudget")
+    assert {name: one["spec"]["maxUnavailable"] for name, one in budgets.items()} == {
+        "osmosis-test-5": 1,
+        "evmos-9000-1": 1,
+        "simapp-1": 1,
+        "cometbft-1": 2,
+    }
+
+
+def test_who_may_come_in(tmp_path: Path) -> None:
+    """Peers from the network, users from the namespace; what is scraped from everywhere, where something scrapes."""
+    policies = named(render(tmp_path, EVERYTHING), "NetworkPolicy")
+    network = str([{"podSelector": {"matchLabels": {PART_OF: "every-thing-1"}}}])
+    assert ports(policies["osmosis-test-5"]["spec"]["ingress"]) == {
+        network: {26656},
+        "[{'podSelector': {}}]": {8081, 26657, 26660, 1317, 9090, 9091, 8000},
+        "[{'namespaceSelector': {}}]": {8081, 26660},
+    }
+    without = EVERYTHING.replace("serviceMonitor: true", "serviceMonitor: false")
+    policy = named(render(tmp_path, without), "NetworkPolicy")["cometbft-1"]["spec"]
+    assert ports(policy["ingress"]) == {network: {26656}, "[{'podSelector': {}}]": {8081, 26657}}
+    assert policy["podSelector"]["matchLabels"] == {PART_OF: "every-thing-1", INSTANCE: "cometbft-1"}
+
+
+def test_who_may_go_out(tmp_path: Path) -> None:
+    """To the network and to DNS; anywhere where sources are built, or a genesis is fetched."""
+    policies = named(render(tmp_path, EVERYTHING), "NetworkPolicy")
+    assert {name for name, one in policies.items() if one["spec"]["egress"] == [{}]} == {
+        "osmosis-test-5",
+        "evmos-9000-1",
+    }
+    dns, peers = policies["simapp-1"]["spec"]["egress"]
+    assert dns == {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+    assert peers == {"to": [{"podSelector": {"matchLabels": {PART_OF: "every-thing-1"}}}]}
+
+
+def test_a_service_monitor_scrapes_every_pod_once(tmp_path: Path) -> None:
+    """It selects the headless Services alone: the others would add the genesis pod again."""
+    objects = render(tmp_path, EVERYTHING)
+    spec = named(objects, "ServiceMonitor")["osmosis-test-5"]["spec"]
+    assert [endpoint["port"] for endpoint in spec["endpoints"]] == ["exposer", "metrics"]
+    (rule,) = spec["selector"]["matchExpressions"]
+    selected = [
+        name
+        for name, one in named(objects, "Service").items()
+        if spec["selector"]["matchLabels"].items() <= one["metadata"]["labels"].items()
+        and one["metadata"]["labels"].get(rule["key"]) in rule["values"]
+    ]
+    assert selected == ["osmosis-test-5-genesis", "osmosis-test-5-validator"]
+
+
+def test_what_is_switched_off_is_not_there(tmp_path: Path) -> None:
+    """No policy and no monitor, no claims; and never any permission in the cluster."""
+    assert {one["kind"] for one in render(tmp_path, BARE)} == {
+        *("ConfigMap", "Service", "StatefulSet", "PodDisruptionBudget"),
+    }
+    permissions = {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount"}
+    assert not permissions & {one["kind"] for one in render(tmp_path, EVERYTHING)}
+
+
+def test_a_secret_is_in_a_secret_alone(tmp_path: Path) -> None:
+    """No mnemonic is anywhere else, and only steps that use keys have them, in a file for their group alone."""
+    objects = render(tmp_path, EVERYTHING)
+    secret = named(objects, "Secret")["every-thing-1-keys"]
+    assert base64.b64decode(secret["data"]["keys.json"]) == KEYS.reveal()
+    assert MNEMONIC not in to_yaml(*objects).decode()
+    for stateful_set in named(objects, "StatefulSet").values():
+        (volume,) = (one for one in pod_spec(stateful_set)["volumes"] if one["name"] == "keys")
+        assert volume["secret"] == {"secretName": "every-thing-1-keys", "defaultMode": 0o440}
+        holders = {
+            name
+            for name, one in containers(stateful_set).items()
+            if any(mount["name"] == "keys" for mount in one["volumeMounts"])
+        }
+        assert holders <= {"init-genesis", "init-validator", "init-faucet", "create-validator"}
+
+
+def test_keys_to_throw_away_are_no_secret(tmp_path: Path) -> None:
+    """They can be read where they stand, so that such a network can be checked in."""
+    objects = render(tmp_path, BARE)
+    assert MNEMONIC in named(objects, "ConfigMap")["network-keys"]["data"]["keys.json"]
+    assert not named(objects, "Secret")
+
+
+def test_the_plans_files_are_in_config_maps(tmp_path: Path) -> None:
+    """One for each volume of a chain, each file under its name; bytes that are no text go as bytes."""
+    plan, _ = load(tmp_path, EVERYTHING)
+    maps = named(render(tmp_path, EVERYTHING), "ConfigMap")
+    assert set(maps) == {"osmosis-test-5-patch", "osmosis-test-5-scripts"}
+    for file in plan.files:
+        assert maps[f"osmosis-test-5-{file.volume}"]["data"][file.name].encode() == file.content
+    (tmp_path / "base.json").write_bytes(b"\xff")
+    base = BARE.replace("image: registry.example/simapp:v1}", "image: a, genesis: {from: base.json}}")
+    binary = named(render(tmp_path, base), "ConfigMap")["simapp-1-patch"]["binaryData"]
+    assert binary == {"genesis-base.json": base64.b64encode(b"\xff").decode()}
+
+
+def test_more_than_a_config_map_holds_is_refused(tmp_path: Path) -> None:
+    """Before anything is applied, with the line, the field that takes the room, and what to do instead."""
+    (tmp_path / "base.json").write_bytes(b"1" * LIMIT)
+    fits = BARE.replace("image: registry.example/simapp:v1}", "image: a, genesis: {from: base.json}}")
+    render(tmp_path, fits)
+    (tmp_path / "base.json").write_bytes(b"1" * (LIMIT + 1))
+    with pytest.raises(
+        BadInputError, match=r"network\.yaml:3: chains\[0\]\.genesis\.from: makes 1048577 bytes.* with a URL"
+    ):
+        render(tmp_path, fits)
+
+
+def test_storage_keeps_the_node_and_the_faucet(tmp_path: Path) -> None:
+    """A claim for each, in the class that is asked for, which outlives its set, but for a throw-away's."""
+    sets = named(render(tmp_path, EVERYTHING), "StatefulSet")
+    claims = {
+        one["metadata"]["name"]: one["spec"] for one in sets["osmosis-test-5-genesis"]["spec"]["volumeClaimTemplates"]
+    }
+    assert {name: one["resources"]["requests"]["storage"] for name, one in claims.items()} == {
+        "node": "10Gi",
+        "faucet": "1Gi",
+    }
+    assert {one["storageClassName"] for one in claims.values()} == {"fast"}
+    for stateful_set in sets.values():
+        spec = stateful_set["spec"]
+        assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+        assert spec["updateStrategy"]["type"] == "RollingUpdate"
+        assert "node" not in {one["name"] for one in pod_spec(stateful_set)["volumes"]}
+    thrown = named(render(tmp_path, f"throwaway: true\n{EVERYTHING}"), "StatefulSet")["simapp-1-genesis"]["spec"]
+    assert thrown["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete"
+
+
+def test_without_storage_no_edit_replaces_a_pod(tmp_path: Path) -> None:
+    """A new genesis pod would make a new genesis under the validators that hold the old one."""
+    for stateful_set in named(render(tmp_path, BARE), "StatefulSet").values():
+        assert stateful_set["spec"]["updateStrategy"] == {"type": "OnDelete"}
+        volumes = {one["name"]: one for one in pod_spec(stateful_set)["volumes"]}
+        assert volumes["node"] == {"name": "node", "emptyDir": {}}
+
+
+def test_the_three_ways_of_a_binary(tmp_path: Path) -> None:
+    """Copied into a volume by an init container, in the mounted image itself, or in the image of all containers."""
+    copied = named(render(tmp_path, EVERYTHING), "StatefulSet")["simapp-1-genesis"]
+    assert next(iter(pod_spec(copied)["initContainers"][1:]))["name"] == "copy-binary"
+    assert {"name": "binary", "emptyDir": {}} in pod_spec(copied)["volumes"]
+    mounted = named(render(tmp_path, BARE), "StatefulSet")["simapp-1-genesis"]
+    image = {"reference": "registry.example/simapp:v1"}
+    assert {"name": "binary", "image": image} in pod_spec(mounted)["volumes"]
+    same = named(render(tmp_path, BARE.replace("volume", "same")), "StatefulSet")["simapp-1-genesis"]
+    assert "binary" not in {one["name"] for one in pod_spec(same)["volumes"]}
+    assert containers(same)["init-genesis"]["image"] == "registry.example/simapp:v1"
+
+
+@pytest.mark.parametrize("chain_id", ["A" * 50, "9_chain.X-1", "x" * 41 + "-1"])
+def test_names_and_labels_are_those_that_kubernetes_takes(tmp_path: Path, chain_id: str) -> None:
+    """However long and strange an id: DNS labels, with room for what a StatefulSet adds to them."""
+    objects = render(tmp_path, EVERYTHING.replace("osmosis_Test-5", chain_id).replace("Every.Thing_1", "N" * 63))
+    for one in objects:
+        name = one["metadata"]["name"]
+        assert re.fullmatch(LABEL, name)
+        assert one["metadata"]["namespace"] == "nets"
+        assert all(re.fullmatch(LABEL, value) for value in one["metadata"]["labels"].values())
+        if one["kind"] == "StatefulSet":
+            assert len(f"{name}-0123456789") <= 63  # the label controller-revision-hash
+            assert one["spec"]["template"]["metadata"]["labels"] == one["metadata"]["labels"]
+    assert len({(one["kind"], one["metadata"]["name"]) for one in objects}) == len(objects)
+
+
+def test_two_chains_that_would_have_the_same_objects_are_refused(tmp_path: Path) -> None:
+    """One of them would overwrite the other's without a word."""
+    text = BARE.replace("chains:", "chains:\n  - {id: a, name: simapp, numValidators: 1, binary: /bin/simd, image: a}")
+    with pytest.raises(BadInputError, match=r"network\.yaml:4: chains\[1\]\.id: .*a-genesis; choose another id"):
+        render(tmp_path, text.replace("id: simapp-1", "id: a-genesis"))
+
+
+def test_a_chain_with_the_name_of_the_kustomization_is_refused(tmp_path: Path) -> None:
+    """Its file would be overwritten by the one that lists it."""
+    with pytest.raises(BadInputError, match=r"chains\[0\]\.id: .*: kustomization; choose another id"):
+        render(tmp_path, BARE.replace("id: simapp-1", "id: kustomization"))
