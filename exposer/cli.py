@@ -2,19 +2,29 @@
 
 import argparse
 import logging
-import math
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import exposer
 from exposer import log as logs
-from exposer.duration import parse_duration
 from exposer.errors import ExitCode, ExposerError, from_os_error
+from exposer.network.flags import add_state, add_wanted, duration
 
 log = logging.getLogger("exposer")
-_STATE = Path(".exposer-network")
+_OWN = {
+    "serve": ("exposer.server.serve", "serve one pod's finished state over HTTP (the sidecar)"),
+    "faucet": ("exposer.faucet.serve", "give coins of a chain to who asks"),
+    "keys": ("exposer.keys_cli", "make a keys file, and show what is in one"),
+    "config": ("exposer.network.config_cli", "check a network file, and show its schema"),
+    "plan": ("exposer.network.plan_cli", "show the pods of a network and what runs in them"),
+    "render": ("exposer.network.render_cli", "make a compose file or Kubernetes manifests"),
+    "k8s": ("exposer.network.k8s_cli", "watch a network in a Kubernetes cluster"),
+    "logs": ("exposer.network.logs_cli", "show a log of a network on this machine"),
+}
+"""Commands with a command line of their own: their modules, imported when they are asked for, and what they are for."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,22 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
-    if arguments[:1] == ["serve"]:  # its flags are made from its settings, by itself
-        from exposer.server.serve import main as serve  # noqa: PLC0415 - a sidecar's web framework is not for the others
-
-        return serve(arguments[1:])
-    if arguments[:1] == ["faucet"]:  # likewise
-        from exposer.faucet.serve import main as faucet  # noqa: PLC0415 - likewise
-
-        return faucet(arguments[1:])
-    if arguments[:1] == ["keys"]:
-        from exposer.keys_cli import main as keys  # noqa: PLC0415 - nor is cryptography
-
-        return keys(arguments[1:])
+    code: int
+    if arguments and (own := _OWN.get(arguments[0])):
+        module, _ = own
+        code = import_module(module).main(arguments[1:])
+        return code
     options, unknown = parser().parse_known_args(arguments)
     if unknown:
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")  # with the usage of the subcommand
-    code: int = options.run(options)
+    code = options.run(options)
     return code
 
 
@@ -65,9 +68,8 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(prog="exposer", description=exposer.__doc__, allow_abbrev=False)
     result.add_argument("--version", action="version", version=f"exposer {exposer.__version__}")
     commands = result.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    commands.add_parser("serve", help="serve one pod's finished state over HTTP (the sidecar)", add_help=False)
-    commands.add_parser("faucet", help="give coins of a chain to who asks", add_help=False)
-    commands.add_parser("keys", help="make a keys file, and show what is in one", add_help=False)
+    for name, (_, text) in _OWN.items():
+        commands.add_parser(name, help=text, add_help=False)
     _add_up(commands.add_parser("up", help="run a whole network on this machine", allow_abbrev=False))
     _add_down(commands.add_parser("down", help="stop a network that runs on this machine", allow_abbrev=False))
     _add_status(commands.add_parser("status", help="show a network on this machine, or any pod", allow_abbrev=False))
@@ -79,25 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_up(command: argparse.ArgumentParser) -> None:
     command.description = "Bring a network up: all pods at once, steps in order, then stay until Ctrl-C."
-    command.add_argument(
-        "file",
-        nargs="?",
-        type=Path,
-        metavar="FILE",
-        help="the network file; default network.yaml if there is one, else a CometBFT network of 4 validators",
-    )
-    command.add_argument(
-        "--chain",
-        metavar="NAME",
-        help="only this chain of the file (name or id); without a file, a network of this known chain",
-    )
-    command.add_argument(
-        "--validators",
-        type=_validators,
-        metavar="N",
-        help="validators of each chain in total, the genesis pod's included",
-    )
-    command.add_argument("--strict", action="store_true", help="refuse sections of the file that are other tools' job")
+    add_wanted(command)
     command.add_argument(
         "--force",
         action="store_true",
@@ -112,19 +96,19 @@ def _add_up(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "-t",
         "--timeout",
-        type=_duration,
+        type=duration,
         metavar="DURATION",
         help="give up when the network is not up by then; 0: never; default 5m, 1h where binaries are built",
     )
     command.add_argument("--log-format", choices=("text", "json"), default="text", help="of the lines on stderr")
-    _add_state(command)
+    add_state(command)
     command.set_defaults(run=_up)
 
 
 def _add_down(command: argparse.ArgumentParser) -> None:
     command.description = "Stop a network, whoever started it, and wait until it has stopped."
     command.add_argument("--volumes", action="store_true", help="delete its volumes, keys and logs too")
-    _add_state(command)
+    add_state(command)
     command.set_defaults(run=_down)
 
 
@@ -139,7 +123,7 @@ def _add_status(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--json", action="store_true", help='{"pods": [...]}, genesis pods first; with TARGET its /status'
     )
-    _add_state(command)
+    add_state(command)
     add_flags(command)
     command.set_defaults(run=_status)
 
@@ -156,41 +140,16 @@ def _add_lint(command: argparse.ArgumentParser) -> None:
     genesis.set_defaults(run=_lint)
 
 
-def _add_state(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--state",
-        type=Path,
-        metavar="DIR",
-        default=Path(os.environ.get("EXPOSER_STATE") or _STATE),
-        help=f"the network's directory [EXPOSER_STATE; default ./{_STATE}]",
-    )
-
-
-def _validators(text: str) -> int:
-    from exposer.network.model import MAX_VALIDATORS  # noqa: PLC0415 - as below
-
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_VALIDATORS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MAX_VALIDATORS}")
-    return int(text)
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text) or math.inf
-    except ExposerError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 # The imports below are made when they are needed: `exposer status` should not wait for what `exposer up` loads.
 
 
 def _up(options: argparse.Namespace) -> int:
-    from exposer.network.prepare import Wanted  # noqa: PLC0415
-    from exposer.network.state import State  # noqa: PLC0415
-    from exposer.network.up import UpOptions, up  # noqa: PLC0415
+    from exposer.network.local.state import State  # noqa: PLC0415
+    from exposer.network.local.up import UpOptions, up  # noqa: PLC0415
+    from exposer.network.wanted import Wanted  # noqa: PLC0415
 
     what = UpOptions(
-        wanted=Wanted(options.file, options.chain, options.validators, options.strict),
+        wanted=Wanted.of(options),
         state=State(options.state),
         force=options.force,
         detach=options.detach,
@@ -207,8 +166,8 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
-    from exposer.network.down import down  # noqa: PLC0415
-    from exposer.network.state import State  # noqa: PLC0415
+    from exposer.network.local.down import down  # noqa: PLC0415
+    from exposer.network.local.state import State  # noqa: PLC0415
 
     logs.configure()
     down(State(options.state), volumes=options.volumes)
@@ -221,8 +180,8 @@ def _status(options: argparse.Namespace) -> int:
         from exposer.credentials import Credentials  # noqa: PLC0415
 
         return one.status(options.target, Credentials.of(options), sys.stdout, as_json=options.json)
-    from exposer.network.state import State  # noqa: PLC0415
-    from exposer.network.status import status  # noqa: PLC0415
+    from exposer.network.local.state import State  # noqa: PLC0415
+    from exposer.network.local.status import status  # noqa: PLC0415
 
     sys.stdout.write(status(State(options.state), as_json=options.json))
     return ExitCode.DONE

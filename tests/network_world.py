@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from exposer.network.chains import ChainFacts
-from exposer.network.child import Program, inherited_environment
-from exposer.network.site import PodPorts
+from exposer.network.file.chains import ChainFacts
+from exposer.network.file.model import Chain
+from exposer.network.local.child import Program, inherited_environment
+from exposer.network.site import PodPorts, Server, Volume, Way
 
 ROOT = Path(__file__).parents[1]
 
@@ -167,35 +168,49 @@ class PaperSite:
 
     bind_host = "0.0.0.0"
     keys = "/configs/keys.json"
-    genesis_time = "2026-01-01T00:00:00Z"
 
-    def home(self, pod: str) -> str:
-        """A directory of the pod's own."""
-        return f"/volumes/{pod}"
+    def genesis_time(self, _facts: ChainFacts) -> str:
+        """The same for all."""
+        return "2026-01-01T00:00:00Z"
 
-    def faucet(self, pod: str) -> str:
-        """A second directory of the pod's own."""
-        return f"/faucets/{pod}"
+    def directory(self, volume: Volume, pod: str, chain_id: str) -> str:
+        """A directory of the pod's own, or of the chain's."""
+        return f"/{volume}/{pod if volume in {'node', 'faucet'} else chain_id}"
 
     def given(self, path: str) -> str:
         """A path below one of the network file's."""
         return f"/given/{path}"
 
-    def file(self, chain_id: str, name: str) -> str:
-        """A path below the chain's."""
-        return f"/files/{chain_id}/{name}"
+    def content(self, _path: str) -> None:
+        """Pods see it."""
 
-    def host(self, pod: str) -> str:
+    def scratch(self, pod: str) -> str:
+        """A directory of the pod's own."""
+        return f"/scratch/{pod}"
+
+    def host(self, pod: str, _server: Server) -> str:
         """The pod's name."""
         return pod
+
+    def beside(self, _pod: str, _server: Server) -> str:
+        """The same machine."""
+        return "127.0.0.1"
 
     def ports(self, _pod: str) -> PodPorts:
         """The well-known ones."""
         return PodPorts()
 
-    def binary(self, facts: ChainFacts) -> str:
+    def way(self, _chain: Chain) -> Way:
+        """It is there."""
+        return "present"
+
+    def binary(self, facts: ChainFacts, _way: Way) -> str:
         """Its name."""
         return facts.binary
+
+    def image(self, _chain: Chain, container: str) -> str:
+        """One for each container."""
+        return f"image-of-{container}"
 
 
 def stand_in(directory: Path, code: str, *, name: str = "step", port: int | None = None, **kinds: Any) -> Program:

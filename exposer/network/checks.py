@@ -1,18 +1,24 @@
 """What must hold between the fields of a network file, once each of them is well-formed."""
 
 import difflib
+import os.path
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from exposer.accounts.making import check_keys
 from exposer.errors import BadInputError
-from exposer.network.chains import CUSTOM, faucet_of, is_module, known_chains, resolve, stated_ports, versions_of
-from exposer.network.environment import RESERVED
+from exposer.network.environment import RESERVED, node_ports
+from exposer.network.file.chains import CUSTOM, faucet_of, is_module, known_chains, resolve, stated_ports, versions_of
+from exposer.network.file.containers import Probe
+from exposer.network.file.model import Chain, Network
+from exposer.network.file.scripts import faults_of_scripts
+from exposer.network.file.source import Clash, Fault, Location
 from exposer.network.funds import faults_of_funds
-from exposer.network.model import Chain, Network
 from exposer.network.names import pod_names, pod_prefix
 from exposer.network.node_files import faults_of_files
-from exposer.network.source import Fault, Location, spell
+from exposer.network.plan import steps_of
+from exposer.network.site import PodPorts, Role
 
 _NEEDED_BY_CUSTOM = ("binary", "prefix", "denom", "coins")
 _OF_ACCOUNTS = ("prefix", "denom", "coins", "hdPath", "coinType", "balances", "gasPrices", "minimumGasPrices")
@@ -23,19 +29,26 @@ _OF_APPLICATIONS = (
 )
 
 
-def faults(network: Network, directory: Path) -> Iterator[Fault]:
+def faults(network: Network, directory: Path) -> Iterator[Fault | Clash]:
     """Location and text of every fault; ``directory`` is what relative paths in the file start from."""
     seen: dict[str, int] = {}
     for place, chain in enumerate(network.chains):
         at: Location = ("chains", place)
-        for location, text in (*_of_chain(chain), *_of_source(chain, directory)):
+        for location, text in _of_one(network, chain, directory):
             yield (*at, *location), text
         if resolve(chain).driver == "cosmos":
             yield from faults_of_funds(network, place)
         first = seen.setdefault(pod_prefix(chain.id), place)
         if first != place:
-            yield (*at, "id"), f"gives pods the same names as chains[{first}] does; give each chain its own id"
+            text = "gives pods the same names as {other} does; give each chain its own id"
+            yield (*at, "id"), text, ("chains", first, "id")
     yield from _same_ports(network)
+    exposer = network.exposer.ports and network.exposer.ports.rest
+    for name, port in vars(PodPorts()).items():
+        if port == exposer and name != "exposer":
+            yield ("exposer", "ports", "rest"), f"is the port of a pod's {name.replace('_', '-')}; choose another"
+    if network.throwaway and network.keys is not None:
+        yield ("throwaway",), "is true, and {other} names keys of your own; keep one", ("keys",)
     if network.keys is not None:
         needed = max(chain.num_validators for chain in network.chains) - 1
         try:
@@ -52,10 +65,18 @@ def unknown_chain(name: str) -> str:
     return f"{name!r} is not a known chain; {hint}; any other chain is 'custom' with {', '.join(_NEEDED_BY_CUSTOM)}"
 
 
-def _of_chain(chain: Chain) -> Iterator[Fault]:
+def _of_one(network: Network, chain: Chain, directory: Path) -> Iterator[Fault]:
+    """Faults of one chain, whatever the others are."""
+    yield from _of_source(chain, directory)
     if chain.name != CUSTOM and chain.name not in known_chains():
         yield ("name",), unknown_chain(chain.name)
         return
+    yield from _of_chain(chain)
+    yield from _of_way(network, chain)
+    yield from faults_of_scripts(chain, directory, _steps(network, chain))
+
+
+def _of_chain(chain: Chain) -> Iterator[Fault]:
     if chain.name == CUSTOM:
         missing = [name for name in _NEEDED_BY_CUSTOM if getattr(chain, name) is None]
         yield from (((name,), "is required with name: custom; add it") for name in missing)
@@ -63,6 +84,7 @@ def _of_chain(chain: Chain) -> Iterator[Fault]:
     yield from _of_build(chain)
     yield from _of_pods(chain)
     yield from faults_of_files(chain)
+    yield from _of_probe(chain)
     names: set[str] = set()
     for place, entry in enumerate(chain.env):
         name = entry.name.upper()  # the steps read their variables in any case
@@ -72,6 +94,33 @@ def _of_chain(chain: Chain) -> Iterator[Fault]:
         if entry.name in names:
             yield ("env", place, "name"), f"{entry.name} is there twice; keep one"
         names.add(entry.name)
+
+
+def _of_probe(chain: Chain) -> Iterator[Fault]:
+    known = [name.replace("_", "-") for name in node_ports(chain, PodPorts())]
+    for at, handler in chain.readiness_probe or ():
+        port = getattr(handler, "port", 0)
+        if isinstance(port, str) and port not in known:
+            name = Probe.model_fields[at].alias or at
+            yield ("readinessProbe", name, "port"), f"is no port of the node; it has {', '.join(known)}"
+
+
+def _steps(network: Network, chain: Chain) -> set[str]:
+    """The steps that some pod of ``chain`` has, whatever their number."""
+    steps = {step for role in get_args(Role) for step in steps_of(network, chain, role)}
+    joining = resolve(chain).driver == "cosmos" and chain.validators != "genesis"
+    return steps | ({"create-validator"} if joining else set())
+
+
+def _of_way(network: Network, chain: Chain) -> Iterator[Fault]:
+    """What an image has to say of the chain's binary, where the file says how it reaches the steps."""
+    way, facts = network.images.binary, resolve(chain)
+    if way in {None, "same"} or versions_of(chain):
+        return
+    if not facts.image:
+        yield ("image",), f"is required with images.binary: {way}; name the image that has the chain's binary"
+    if way == "volume" and facts.binary and not facts.binary.startswith("/"):
+        yield ("binary",), "is a name, and images.binary: volume needs its absolute path in the image; write /usr/bin/…"
 
 
 def _of_accounts(chain: Chain) -> Iterator[Fault]:
@@ -118,7 +167,7 @@ def _of_source(chain: Chain, directory: Path) -> Iterator[Fault]:
     scheme, is_url, _ = (genesis.source or "").partition("://")
     if is_url and scheme.lower() not in {"http", "https"}:
         yield ("genesis", "from"), f"is a URL of {scheme}, which is not asked; write one of http or https, or a path"
-    if genesis.source and not is_url and not (directory / genesis.source).is_file():
+    if genesis.source and not is_url and not os.path.isfile(directory / genesis.source):  # noqa: PTH113 - that of a Path raises for some texts
         yield ("genesis", "from"), f"{directory / genesis.source} is no file; write a path from here, or a URL"
     for name in genesis.patch:
         if near := difflib.get_close_matches(name, ("from", "sha256", "presets"), n=1):
@@ -148,13 +197,13 @@ def _without_accounts(chain: Chain) -> Iterator[Fault]:
             yield (name,), f"is always {only} with {chain.name}, whose genesis names every validator; remove it"
 
 
-def _same_ports(network: Network) -> Iterator[Fault]:
+def _same_ports(network: Network) -> Iterator[Fault | Clash]:
     taken: dict[int, Location] = {}
     for place, chain in enumerate(network.chains):
         for where, port in stated_ports(network, place).values():
             if port in taken:
-                text = f"is the port of {spell(taken[port])} too; give each its own"
-                yield where, text if where != taken[port] else f"{text} (ports.faucet of each chain)"
+                text = "is the port of {other} too; give each its own"
+                yield where, text if where != taken[port] else f"{text} (ports.faucet of each chain)", taken[port]
             taken.setdefault(port, where)
         own = chain.faucet.ports and chain.faucet.ports.rest
         if own and chain.ports.faucet not in {None, own}:

@@ -1,10 +1,12 @@
 """The environment of a pod's steps and of its exposer, by the names that the steps document."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from exposer.network.chains import ChainFacts, Versions, faucet_of
-from exposer.network.model import Chain, Config, Faucet, Network
-from exposer.network.site import Site
+from exposer.network.file.chains import ChainFacts, Versions, faucet_of, resolve, versions_of
+from exposer.network.file.model import Chain, Network
+from exposer.network.file.parts import Config, Faucet
+from exposer.network.file.scripts import UPDATE
+from exposer.network.site import PodPorts, Site
 
 COSMOVISOR = {
     "DAEMON_RESTART_AFTER_UPGRADE": "true",
@@ -16,6 +18,13 @@ COSMOVISOR = {
 GENESIS_PATCH = "genesis-patch.json"
 GENESIS_BALANCES = "genesis-balances.json"
 CONFIG_OVERRIDES = "config-overrides.json"
+GENESIS_BASE = "genesis-base.json"
+SCRIPT = "STEP_SCRIPT"
+"""The variable of a step that a script of the network file takes the place of."""
+UPDATE_SCRIPT = "UPDATE_SCRIPT"
+"""That of the one on whose genesis a script is let."""
+EXPOSER_DRAIN = "25s"
+"""How long a sidecar lets downloads go on after SIGTERM; whoever stops a pod has to wait for longer."""
 TIMEOUT_COMMIT = "1s"
 """The pace of blocks where the network file does not set it: fast to try things, slow enough for a laptop."""
 
@@ -25,7 +34,8 @@ _RESERVED = (
     " GENESIS_TIME GENESIS_FROM GENESIS_FROM_SHA256 GENESIS_PRESETS GENESIS_PATCH GENESIS_BALANCES CONFIG_OVERRIDES"
     " FAUCET_ENABLED FAUCET_DIR FAUCET_URL FAUCET_HOST FAUCET_PORT FAUCET_FD FAUCET_DRAIN FAUCET_AMOUNT FAUCET_COOLDOWN"
     " CODE_REPO CODE_TAG UPGRADES UPGRADE_NAME UPGRADE_DIR DAEMON_HOME DAEMON_NAME"
-    " GENESIS_HOST GENESIS_PORT GENESIS_P2P_PORT NAMESPACE BIND_HOST EXTERNAL_ADDRESS"
+    " GENESIS_HOST GENESIS_PORT GENESIS_P2P_HOST GENESIS_P2P_PORT NAMESPACE BIND_HOST EXTERNAL_ADDRESS"
+    " STEP_SCRIPT UPDATE_SCRIPT STAY STAY_FILE POD_NAME"
     " P2P_PORT RPC_PORT REST_PORT GRPC_PORT GRPC_WEB_PORT JSON_RPC JSON_RPC_PORT WS_PORT JSON_RPC_METRICS_PORT"
     " METRICS_PORT METRICS NODE_URL"
     " TIMEOUT_PROPOSE TIMEOUT_PROPOSE_DELTA TIMEOUT_PREVOTE TIMEOUT_PREVOTE_DELTA"
@@ -62,7 +72,6 @@ def of_chain(network: Network, chain: Chain, facts: ChainFacts, site: Site) -> d
         "CHAIN_DRIVER": facts.driver,
         "CHAIN_ID": chain.id,
         "KEYS_CONFIG": site.keys,
-        "NUM_VALIDATORS": str(chain.num_validators),
         "NUM_RELAYERS": "0",  # relayers are another tool's, and so are their accounts
         "BIND_HOST": site.bind_host,
         "METRICS": str(chain.metrics).lower(),
@@ -70,16 +79,17 @@ def of_chain(network: Network, chain: Chain, facts: ChainFacts, site: Site) -> d
         **{name.upper(): value for name, value in timeouts.items()},
         **_given(
             CORS_ALLOWED_ORIGINS=",".join(chain.cors_allowed_origins),
-            CONFIG_OVERRIDES=site.file(chain.id, CONFIG_OVERRIDES) if chain.config != Config() else "",
+            CONFIG_OVERRIDES=_file(site, chain, CONFIG_OVERRIDES) if chain.config != Config() else "",
         ),
     }
 
 
-def of_build(facts: ChainFacts, versions: Versions, pod: str, site: Site) -> dict[str, str]:
+def of_build(chain: Chain, versions: Versions, pod: str, site: Site) -> dict[str, str]:
     """What ``init-build-images`` makes in a pod's volume; its directory is cosmovisor's."""
+    facts = resolve(chain)
     return {
         "DAEMON_NAME": daemon(facts),
-        "DAEMON_HOME": site.home(pod),
+        "DAEMON_HOME": _home(site, chain, pod),
         "CODE_TAG": versions.genesis,
         **_given(
             CODE_REPO=facts.source,
@@ -88,9 +98,62 @@ def of_build(facts: ChainFacts, versions: Versions, pod: str, site: Site) -> dic
     }
 
 
-def binary(facts: ChainFacts, versions: Versions | None, pod: str, site: Site) -> str:
+def binary(chain: Chain, pod: str, site: Site) -> str:
     """The binary that the pod's steps drive: the site's, or the one that was built in the pod's volume."""
-    return f"{site.home(pod)}/cosmovisor/genesis/bin/{daemon(facts)}" if versions else site.binary(facts)
+    facts = resolve(chain)
+    return _built(chain, pod, site) if versions_of(chain) else site.binary(facts, site.way(chain))
+
+
+def _built(chain: Chain, pod: str, site: Site) -> str:
+    return f"{_home(site, chain, pod)}/cosmovisor/genesis/bin/{daemon(resolve(chain))}"
+
+
+def of_node(chain: Chain, pod: str, site: Site) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The command line of a pod's node, and what of its environment the plan states.
+
+    ``HOME`` is a place of the pod's own: binaries of SDK 0.50 write to their default home even when another is named,
+    and read what a user of the machine has there. Where the binary has an image, the node runs in it.
+    """
+    facts, versions, home = resolve(chain), versions_of(chain), _home(site, chain, pod)
+    start, told = ("start", "--home", home), {"HOME": site.scratch(pod)}
+    if versions and versions.cosmovisor:
+        own = {"DAEMON_HOME": home, "DAEMON_NAME": daemon(facts)}
+        return ("cosmovisor", "run", *start), {**COSMOVISOR, **own, **told}
+    program = _built(chain, pod, site) if versions else site.binary(facts, "present")
+    application = ("--proxy_app=kvstore",) if facts.driver == "cometbft" else ()
+    return (program, *start, *application), told
+
+
+_OF_NODES = ("p2p", "rpc")
+_OF_APPLICATIONS = ("rest", "grpc", "grpc_web")
+_OF_EVM = ("json_rpc", "ws", "json_rpc_metrics")
+
+
+def node_ports(chain: Chain, ports: PodPorts) -> dict[str, int]:
+    """What a node listens on, by name; some of it only where its chain has it and it is switched on."""
+    facts = resolve(chain)
+    names = (*_OF_NODES, *(("metrics",) if chain.metrics else ()))
+    if facts.driver == "cosmos":
+        names += _OF_APPLICATIONS
+    if facts.algorithm == "eth_secp256k1" or chain.ports.json_rpc or chain.ports.ws:
+        names += _OF_EVM
+    return {name: getattr(ports, name) for name in names}
+
+
+def of_scripts(chain: Chain, step: str, scripts: Collection[str], site: Site) -> dict[str, str]:
+    """What tells a step of the ``scripts`` of the network file that are for it."""
+    place = site.directory("scripts", "", chain.id)
+    mine = {SCRIPT: step, **({UPDATE_SCRIPT: UPDATE} if step == "init-genesis" else {})}
+    return {variable: f"{place}/{name}" for variable, name in mine.items() if name in scripts}
+
+
+def _file(site: Site, chain: Chain, name: str) -> str:
+    """Path of a file that is made from the network file, the same in all pods of its chain."""
+    return f"{site.directory('patch', '', chain.id)}/{name}"
+
+
+def _home(site: Site, chain: Chain, pod: str) -> str:
+    return site.directory("node", pod, chain.id)
 
 
 def daemon(facts: ChainFacts) -> str:
@@ -102,26 +165,30 @@ def of_leader(network: Network, chain: Chain, pod: str, site: Site) -> dict[str,
     """What only the genesis pod is told."""
     genesis = chain.genesis
     return _given(
-        GENESIS_TIME=site.genesis_time,
+        NUM_VALIDATORS=str(chain.num_validators),  # not the others: one more of them changes nothing for those there
+        GENESIS_TIME=site.genesis_time(resolve(chain)),
         GENESIS_FROM=genesis.source
         if genesis.source is None or "://" in genesis.source
         else site.given(genesis.source),
         GENESIS_FROM_SHA256=genesis.sha256,
         GENESIS_PRESETS=",".join(genesis.presets),
-        GENESIS_PATCH=site.file(chain.id, GENESIS_PATCH) if genesis.patch else "",
-        GENESIS_BALANCES=site.file(chain.id, GENESIS_BALANCES) if chain.balances else "",
-        FAUCET_DIR=site.faucet(pod) if faucet_of(network, chain) else "",
+        GENESIS_PATCH=_file(site, chain, GENESIS_PATCH) if genesis.patch else "",
+        GENESIS_BALANCES=_file(site, chain, GENESIS_BALANCES) if chain.balances else "",
+        FAUCET_DIR=site.directory("faucet", pod, chain.id) if faucet_of(network, chain) else "",
     )
 
 
 def of_follower(network: Network, chain: Chain, leader: str, site: Site) -> dict[str, str]:
     """Where a validator pod finds the genesis pod, and who funds it."""
-    ports = site.ports(leader)
+    ports, exposer, p2p = site.ports(leader), site.host(leader, "exposer"), site.host(leader, "p2p")
+    faucet = f"http://{site.host(leader, 'faucet')}:{ports.faucet}"
     return {
-        "GENESIS_HOST": site.host(leader),
+        "GENESIS_HOST": exposer,
         "GENESIS_PORT": str(ports.exposer),
         "GENESIS_P2P_PORT": str(ports.p2p),
-        **_given(FAUCET_URL=f"http://{site.host(leader)}:{ports.faucet}" if faucet_of(network, chain) else ""),
+        **_given(
+            GENESIS_P2P_HOST=p2p if p2p != exposer else "", FAUCET_URL=faucet if faucet_of(network, chain) else ""
+        ),
     }
 
 
@@ -130,13 +197,13 @@ def _given(**values: str | None) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def of_pod(pod: str, site: Site) -> dict[str, str]:
+def of_pod(chain: Chain, pod: str, site: Site) -> dict[str, str]:
     """What is a pod's own: its name, its volume, its ports."""
     ports = site.ports(pod)
     return {
         "HOSTNAME": pod,
-        "CHAIN_DIR": site.home(pod),
-        "EXTERNAL_ADDRESS": f"{site.host(pod)}:{ports.p2p}",
+        "CHAIN_DIR": _home(site, chain, pod),
+        "EXTERNAL_ADDRESS": f"{site.host(pod, 'node')}:{ports.p2p}",
         "P2P_PORT": str(ports.p2p),
         "RPC_PORT": str(ports.rpc),
         "REST_PORT": str(ports.rest),
@@ -146,31 +213,36 @@ def of_pod(pod: str, site: Site) -> dict[str, str]:
         "WS_PORT": str(ports.ws),
         "JSON_RPC_METRICS_PORT": str(ports.json_rpc_metrics),
         "METRICS_PORT": str(ports.metrics),
-        "NODE_URL": f"http://127.0.0.1:{ports.rpc}",
+        "NODE_URL": _rpc(pod, site),
     }
 
 
-def of_faucet(faucet: Faucet, facts: ChainFacts, pod: str, site: Site) -> dict[str, str]:
+def _rpc(pod: str, site: Site) -> str:
+    return f"http://{site.beside(pod, 'node')}:{site.ports(pod).rpc}"
+
+
+def of_faucet(faucet: Faucet, chain: Chain, pod: str, site: Site) -> dict[str, str]:
     """What the faucet of a genesis pod is told."""
-    ports = site.ports(pod)
+    facts, ports = resolve(chain), site.ports(pod)
     return {
-        "FAUCET_DIR": site.faucet(pod),
+        "FAUCET_DIR": site.directory("faucet", pod, chain.id),
         "FAUCET_HOST": site.bind_host,
         "FAUCET_PORT": str(ports.faucet),
         "FAUCET_DRAIN": "15s",  # below the 20 s after which `exposer up` kills
-        "NODE_URL": f"http://127.0.0.1:{ports.rpc}",
+        "NODE_URL": _rpc(pod, site),
         **_given(GAS_PRICES=facts.gas_prices, FAUCET_AMOUNT=faucet.amount, FAUCET_COOLDOWN=faucet.cooldown),
     }
 
 
-def of_exposer(pod: str, steps: Sequence[str], site: Site) -> dict[str, str]:
+def of_exposer(chain: Chain, pod: str, steps: Sequence[str], site: Site) -> dict[str, str]:
     """What the pod's sidecar is told."""
     ports = site.ports(pod)
     return {
         "HOSTNAME": pod,
-        "EXPOSER_HOME": site.home(pod),
+        "EXPOSER_HOME": _home(site, chain, pod),
         "EXPOSER_HOST": site.bind_host,
         "EXPOSER_HTTP_PORT": str(ports.exposer),
-        "EXPOSER_STATUS_URL": f"http://127.0.0.1:{ports.rpc}",
+        "EXPOSER_STATUS_URL": _rpc(pod, site),
         "EXPOSER_STEPS": ",".join(steps),
+        "EXPOSER_DRAIN": EXPOSER_DRAIN,
     }

@@ -8,10 +8,10 @@ from exposer.errors import BadInputError
 from exposer.genesis.addresses import AddressForm
 from exposer.genesis.grants import Grants
 from exposer.genesis.vesting import parse_vesting
-from exposer.network.chains import ChainFacts, faucet_of, resolve
-from exposer.network.fields import PRICE
-from exposer.network.model import Chain, Network
-from exposer.network.source import Fault, Location
+from exposer.network.file.chains import ChainFacts, faucet_of, resolve
+from exposer.network.file.fields import PRICE
+from exposer.network.file.model import Chain, Network
+from exposer.network.file.source import Fault, Location
 
 _NEEDED_BY_VESTING = {"continuous": "end", "delayed": "end", "periodic": "periods"}
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from exposer.network.model import Chain
-from exposer.network.source import Fault, Location
+from exposer.network.file.model import Chain
+from exposer.network.file.source import Fault, Location
 
 _STEPS = "what exposer's steps write there; remove it"
 _OWN = {

@@ -1,4 +1,4 @@
-"""The plan of a network: which pods, which steps in which order, with which environment. Read this module first.
+"""The plan of a network: which pods, which containers in which order, with which environment. Read this module first.
 
 A plan is plain data. `build_plan` makes it from a checked network file and a `Site`, and whoever carries it out
 (`exposer up` with processes, the renderers with compose and Kubernetes) adds nothing to it:
@@ -9,64 +9,100 @@ A plan is plain data. `build_plan` makes it from a checked network file and a `S
 The exposer of a pod starts before its first step. Steps in brackets are there when the network file asks for them;
 ``create-validator`` is where validators join through a transaction: on chains with accounts whose genesis does not name
 them all. What is built is in the pod's volume, in the layout of cosmovisor; it runs the node where there are upgrades.
+In containers ``copy-binary`` comes first where the chain's binary is in an image of its own.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
 
 from exposer.network import environment
-from exposer.network.chains import faucet_of, resolve, versions_of
-from exposer.network.model import Chain, Network
+from exposer.network.file.chains import faucet_of, resolve, versions_of
+from exposer.network.file.containers import Resources
+from exposer.network.file.model import Chain, Network
 from exposer.network.names import pod_names
-from exposer.network.site import Site
+from exposer.network.plan_files import PlanFile, chain_files
+from exposer.network.site import Role, Site, Volume
 
-Role = Literal["genesis", "validator"]
 BUILD = "init-build-images"
+COPY = "copy-binary"
+_COPYING = 'cp -L "$(command -v "$0")" "$1.new" && mv -f "$1.new" "$1"'
+"""Run by the shell of the chain's image, which may have little else."""
+
+_MOUNTS: Mapping[str, tuple[tuple[Volume, ...], tuple[Volume, ...]]] = {
+    "exposer": (("node",), ()),
+    COPY: ((), ("binary",)),
+    BUILD: (("scripts",), ("node",)),
+    "init-genesis": (("keys", "patch", "scripts", "binary"), ("node",)),
+    "init-config": (("patch", "scripts", "binary"), ("node",)),
+    "init-faucet": (("keys", "scripts", "binary"), ("node", "faucet")),
+    "wait-for-chains": ((), ()),
+    "init-validator": (("keys", "scripts", "binary"), ("node",)),
+    "create-validator": (("keys", "scripts", "binary"), ("node",)),
+    "node": ((), ("node",)),
+    "faucet": ((), ("faucet",)),
+}
+"""Container -> the volumes that it reads, and those that it writes. Of what is optional it has what the pod has."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """One init step, by the name of its console script, and its arguments."""
+class Mount:
+    """A volume as a container sees it: the directory ``path``."""
+
+    volume: Volume
+    path: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class Container:
+    """One program of a pod: a container, and on this machine a process.
+
+    ``command`` is a console script or the chain's binary, and its arguments; ``ports`` is what it listens on, by name.
+    ``image`` is empty on this machine; ``resources`` is what the network file says of them.
+    """
 
     name: str
-    arguments: tuple[str, ...] = ()
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    mounts: tuple[Mount, ...]
+    ports: Mapping[str, int] = field(default_factory=dict)
+    image: str = ""
+    resources: Resources | None = None
 
 
 @dataclass(frozen=True)
 class Pod:
-    """One pod: its steps run in order, then its node, then the steps that need a running node.
+    """One pod: its steps run in order, then its node, then what needs a running node; the exposer all the time.
 
-    ``environment`` is what the steps get, ``exposer`` the sidecar; the node gets ``node_environment`` alone.
-    ``faucet`` is what the faucet gets that runs beside the node of a genesis pod; empty where there is none.
+    A genesis pod may have a ``faucet`` beside its node.
     """
 
     name: str
     chain: str
     role: Role
     ordinal: int
-    steps: tuple[Step, ...]
-    node: tuple[str, ...]
-    after_start: tuple[Step, ...]
-    environment: Mapping[str, str]
-    exposer: Mapping[str, str]
-    node_environment: Mapping[str, str] = field(default_factory=dict)
-    faucet: Mapping[str, str] = field(default_factory=dict)
+    exposer: Container
+    steps: tuple[Container, ...]
+    node: Container
+    after_start: tuple[Container, ...] = ()
+    faucet: Container | None = None
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """All of them, in the order in which they start."""
+        faucet = (self.faucet,) if self.faucet else ()
+        return (self.exposer, *self.steps, self.node, *faucet, *self.after_start)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What all its steps are told; where a script stands for one, that one is told of it besides."""
+        return {name: value for name, value in self.steps[-1].environment.items() if name != environment.SCRIPT}
 
     @property
     def builds(self) -> bool:
         """Whether its binary is built first."""
         return any(step.name == BUILD for step in self.steps)
-
-
-@dataclass(frozen=True)
-class PlanFile:
-    """A file that steps read: made from the network file, put where `Site.file` says."""
-
-    chain: str
-    name: str
-    content: bytes
 
 
 @dataclass(frozen=True)
@@ -78,81 +114,141 @@ class Plan:
     files: tuple[PlanFile, ...] = ()
 
 
-def build_plan(network: Network, site: Site) -> Plan:
-    """The plan of ``network`` at ``site``."""
-    pods = tuple(pod for chain in network.chains for pod in _pods(network, chain, site))
-    files = tuple(file for chain in network.chains for file in chain_files(chain))
-    return Plan(network.name, pods, files)
+def build_plan(network: Network, site: Site, directory: Path) -> Plan:
+    """The plan of ``network`` at ``site``; the files that it names are looked for from ``directory``.
+
+    Raises:
+        BadInputError: one of them cannot be read.
+    """
+    pods: list[Pod] = []
+    files: list[PlanFile] = []
+    for chain in network.chains:
+        of_chain = tuple(chain_files(chain, site, directory))
+        pods += _pods(network, chain, site, of_chain)
+        files += of_chain
+    return Plan(network.name, tuple(pods), tuple(files))
 
 
-def _pods(network: Network, chain: Chain, site: Site) -> Iterator[Pod]:
+def _pods(network: Network, chain: Chain, site: Site, files: tuple[PlanFile, ...]) -> Iterator[Pod]:
     leader, *validators = pod_names(chain)
     shared = environment.of_chain(network, chain, resolve(chain), site)
     told = environment.of_leader(network, chain, leader, site)
-    yield _pod(network, chain, leader, "genesis", ordinal=0, shared=shared | told, site=site)
+    yield _Maker(network, chain, site, files, leader, "genesis", shared | told).pod(0)
     told = environment.of_follower(network, chain, leader, site)
     for ordinal, name in enumerate(validators):
-        yield _pod(network, chain, name, "validator", ordinal=ordinal, shared=shared | told, site=site)
+        yield _Maker(network, chain, site, files, name, "validator", shared | told).pod(ordinal)
 
 
-def _pod(
-    network: Network, chain: Chain, name: str, role: Role, *, ordinal: int, shared: Mapping[str, str], site: Site
-) -> Pod:
-    facts, versions, faucet = resolve(chain), versions_of(chain), faucet_of(network, chain)
-    steps = steps_of(network, chain, role)
-    given = {entry.name: entry.value for entry in chain.env}
-    joins = role == "validator" and facts.driver == "cosmos" and chain.validators != "genesis"
-    node, node_environment = _node(chain, name, site)
-    return Pod(
-        name=name,
-        chain=chain.id,
-        role=role,
-        ordinal=ordinal,
-        steps=steps,
-        node=node,
-        after_start=(Step("create-validator"),) if joins else (),
-        environment={
-            **shared,
-            **environment.of_pod(name, site),
-            "CHAIN_BIN": environment.binary(facts, versions, name, site),
-            **(environment.of_build(facts, versions, name, site) if versions else {}),
-            **given,
-        },
-        exposer=environment.of_exposer(name, [step.name for step in steps], site),
-        node_environment={**node_environment, **given},
-        faucet={**environment.of_faucet(faucet, facts, name, site), **given} if faucet and role == "genesis" else {},
-    )
-
-
-def steps_of(network: Network, chain: Chain, role: Role) -> tuple[Step, ...]:
+def steps_of(network: Network, chain: Chain, role: Role) -> tuple[str, ...]:
     """The init steps of a pod of ``chain``, in their order."""
     names = [BUILD] if versions_of(chain) else []
     if role == "genesis":
         names += ["init-genesis", "init-config", *(["init-faucet"] if faucet_of(network, chain) else [])]
     else:
         names += ["wait-for-chains", "init-validator", "init-config"]
-    return tuple(Step(name) for name in names)
+    return tuple(names)
 
 
-def _node(chain: Chain, pod: str, site: Site) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The command line of a pod's node, and what of its environment the plan states."""
-    facts, versions, home = resolve(chain), versions_of(chain), site.home(pod)
-    start = ("start", "--home", home)
-    if facts.driver == "cometbft":
-        return (environment.binary(facts, versions, pod, site), *start, "--proxy_app=kvstore"), {}
-    if versions and versions.cosmovisor:
-        own = {"DAEMON_HOME": home, "DAEMON_NAME": environment.daemon(facts)}
-        return ("cosmovisor", "run", *start), {**environment.COSMOVISOR, **own}
-    return (environment.binary(facts, versions, pod, site), *start), {}
+@dataclass(frozen=True)
+class _Maker:
+    """Makes the containers of one pod; ``told`` is what all pods of its role and chain are."""
+
+    network: Network
+    chain: Chain
+    site: Site
+    files: tuple[PlanFile, ...]
+    name: str
+    role: Role
+    told: Mapping[str, str]
+
+    def pod(self, ordinal: int) -> Pod:
+        """The whole pod."""
+        facts, versions = resolve(self.chain), versions_of(self.chain)
+        shared = {
+            **self.told,
+            **environment.of_pod(self.chain, self.name, self.site),
+            "CHAIN_BIN": environment.binary(self.chain, self.name, self.site),
+            **(environment.of_build(self.chain, versions, self.name, self.site) if versions else {}),
+            **self._given,
+        }
+        joins = self.role == "validator" and facts.driver == "cosmos" and self.chain.validators != "genesis"
+        return Pod(
+            name=self.name,
+            chain=self.chain.id,
+            role=self.role,
+            ordinal=ordinal,
+            exposer=self._exposer(),
+            steps=(*self._copy(), *(self._step(name, shared) for name in self._steps)),
+            node=self._node(),
+            after_start=(self._step("create-validator", shared),) if joins else (),
+            faucet=self._faucet() if self.role == "genesis" else None,
+        )
+
+    @property
+    def _steps(self) -> tuple[str, ...]:
+        return steps_of(self.network, self.chain, self.role)
+
+    @property
+    def _given(self) -> dict[str, str]:
+        """The variables of the network file."""
+        return {entry.name: entry.value for entry in self.chain.env}
+
+    def _exposer(self) -> Container:
+        told = environment.of_exposer(self.chain, self.name, self._steps, self.site)
+        return self._container("exposer", ("exposer", "serve"), told, {"exposer": self.site.ports(self.name).exposer})
+
+    def _copy(self) -> Iterator[Container]:
+        if self.site.way(self.chain) == "copied":
+            facts = resolve(self.chain)
+            command = ("sh", "-c", _COPYING, facts.binary, self.site.binary(facts, "copied"))
+            yield self._container(COPY, command, {})
+
+    def _step(self, name: str, shared: Mapping[str, str]) -> Container:
+        scripts = {file.name for file in self.files if file.volume == "scripts"}
+        own = environment.of_scripts(self.chain, name, scripts, self.site)
+        return self._container(name, (name,), {**shared, **own})
+
+    def _node(self) -> Container:
+        command, told = environment.of_node(self.chain, self.name, self.site)
+        ports = environment.node_ports(self.chain, self.site.ports(self.name))
+        return self._container("node", command, {**told, **self._given}, ports)
+
+    def _faucet(self) -> Container | None:
+        if not (faucet := faucet_of(self.network, self.chain)):
+            return None
+        told = {**environment.of_faucet(faucet, self.chain, self.name, self.site), **self._given}
+        return self._container("faucet", ("exposer", "faucet"), told, {"faucet": self.site.ports(self.name).faucet})
+
+    def _container(
+        self, name: str, command: tuple[str, ...], told: Mapping[str, str], ports: Mapping[str, int] | None = None
+    ) -> Container:
+        reads, writes = _MOUNTS[name]
+        absent = self._absent(told)
+        mounts = [self._mount(volume, read_only=True) for volume in reads if volume not in absent]
+        mounts += [self._mount(volume, read_only=False) for volume in writes]
+        image, resources = self.site.image(self.chain, name), resources_of(self.network, self.chain, name)
+        return Container(name, command, told, tuple(mounts), ports or {}, image, resources)
+
+    def _absent(self, told: Mapping[str, str]) -> set[Volume]:
+        """The volumes that a container with this environment has not."""
+        absent: set[Volume] = set()
+        if not {environment.SCRIPT, environment.UPDATE_SCRIPT} & told.keys():
+            absent.add("scripts")
+        if not any(file.volume == "patch" for file in self.files):
+            absent.add("patch")
+        if self.site.way(self.chain) == "present":
+            absent.add("binary")
+        return absent
+
+    def _mount(self, volume: Volume, *, read_only: bool) -> Mount:
+        return Mount(volume, self.site.directory(volume, self.name, self.chain.id), read_only)
 
 
-def chain_files(chain: Chain) -> Iterator[PlanFile]:
-    """The files that the network file's ``genesis``, ``balances`` and ``config`` of one chain become, as JSON."""
-    contents = {
-        environment.GENESIS_PATCH: chain.genesis.patch,
-        environment.GENESIS_BALANCES: [balance.model_dump(exclude_none=True) for balance in chain.balances],
-        environment.CONFIG_OVERRIDES: chain.config.model_dump(by_alias=True, exclude_defaults=True),
-    }
-    for name, content in contents.items():
-        if content:
-            yield PlanFile(chain.id, name, json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n")
+def resources_of(network: Network, chain: Chain, container: str) -> Resources | None:
+    """What the network file says of the container's resources: steps are given what their node is."""
+    if container == "exposer":
+        return network.exposer.resources
+    if container == "faucet":
+        return chain.faucet.resources or network.faucet.resources
+    own = network.resources.wait if container == "wait-for-chains" else None
+    return own or chain.resources or network.resources.node

@@ -1,9 +1,20 @@
 """Where a plan is carried out: what differs between this machine, a compose project and a cluster."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
-from exposer.network.chains import ChainFacts
+from exposer.network.file.chains import ChainFacts
+from exposer.network.file.model import Chain
+
+Role = Literal["genesis", "validator"]
+Volume = Literal["node", "keys", "patch", "scripts", "faucet", "binary"]
+"""The volumes of a pod: the node's home; the keys; files and scripts made from the network file; the faucet's own; and
+the chain's binary, where it comes out of an image of its own."""
+Server = Literal["node", "p2p", "exposer", "faucet"]
+"""What of a pod others talk to; a node's peers look its name up once, when they start (`p2p`)."""
+Way = Literal["present", "copied", "volume"]
+"""How a chain's binary reaches the steps: it is where they are, a container of its image copies it, or its image is
+mounted."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +34,19 @@ class PodPorts:
     faucet: int = 8000
 
 
+_STEPS = {"exposer": 1, "faucet": 1}
+_STEP = 100
+"""How far the preferred ports of two neighbouring pods are apart: 8081, 8082, ... but 26657, 26757, ..."""
+
+
+def preferred(name: str, place: int) -> int:
+    """The port that the pod at ``place`` of the plan gets where it is free."""
+    port: int = PodPorts.__dict__[name]
+    return port + place * _STEPS.get(name, _STEP)
+
+
 class Site(Protocol):
-    """Answers the questions that a plan leaves open; every path and host is as the pod's own processes see it."""
+    """Answers the questions that a plan leaves open; every path and host is as the pod's own programs see it."""
 
     @property
     def bind_host(self) -> str:
@@ -34,27 +56,35 @@ class Site(Protocol):
     def keys(self) -> str:
         """Path of the keys file."""
 
-    @property
-    def genesis_time(self) -> str:
-        """RFC 3339 time for new genesis documents; empty leaves it to init-genesis."""
+    def genesis_time(self, facts: ChainFacts) -> str:
+        """RFC 3339 time for a chain's new genesis; empty leaves it to init-genesis."""
 
-    def home(self, pod: str) -> str:
-        """Root of the pod's volume: the node's home."""
-
-    def faucet(self, pod: str) -> str:
-        """Root of the second volume that a genesis pod with a faucet has."""
-
-    def file(self, chain_id: str, name: str) -> str:
-        """Path of one of the plan's files."""
+    def directory(self, volume: Volume, pod: str, chain_id: str) -> str:
+        """Where a pod of the chain has the volume."""
 
     def given(self, path: str) -> str:
         """Path of a file that the network file names, seen from that file's directory."""
 
-    def host(self, pod: str) -> str:
-        """The name or address by which other pods reach the pod."""
+    def content(self, path: str) -> bytes | None:
+        """That file's content where it has to travel with the plan, None where pods see the file itself."""
+
+    def scratch(self, pod: str) -> str:
+        """A directory that the pod's node may write to besides its home."""
+
+    def host(self, pod: str, server: Server) -> str:
+        """The name or address by which other pods reach the server."""
+
+    def beside(self, pod: str, server: Server) -> str:
+        """The one by which the pod's own programs reach it."""
 
     def ports(self, pod: str) -> PodPorts:
         """The ports of the pod."""
 
-    def binary(self, facts: ChainFacts) -> str:
+    def way(self, chain: Chain) -> Way:
+        """How the chain's binary reaches the steps."""
+
+    def binary(self, facts: ChainFacts, way: Way) -> str:
         """The chain's binary, as a step names it."""
+
+    def image(self, chain: Chain, container: str) -> str:
+        """The image of a pod's container; empty where it is a process."""

@@ -2,21 +2,21 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from network_world import EVERYTHING_OF_OURS, MINIMAL, PaperSite, stand_in
 
 from exposer.errors import MismatchError
-from exposer.network.bringup import BringUp, Programs
-from exposer.network.child import Program
 from exposer.network.document import load_document
+from exposer.network.local.bringup import BringUp, Programs
+from exposer.network.local.child import Program
+from exposer.network.local.ports import Held
+from exposer.network.local.processes import Supervisor
+from exposer.network.local.state import PodRecord, Record, State
+from exposer.network.local.survey import PodStatus, Survey
 from exposer.network.plan import Plan, Pod, build_plan
-from exposer.network.ports import Held
-from exposer.network.processes import Supervisor
-from exposer.network.state import PodRecord, Record, State
-from exposer.network.survey import PodStatus, Survey
 
 EXPOSER = """
 import json, os, pathlib, socket, sys
@@ -57,8 +57,8 @@ async def bring_up(directory: Path, leader: list[str | None], validator: list[st
     path = directory / "network.yaml"
     path.write_text(MINIMAL.replace(": 3", ": 2"), encoding="utf-8")
     pods = [
-        Pod(pod.name, pod.chain, pod.role, pod.ordinal, (), (), (), {}, {})
-        for pod in build_plan(load_document(path).network, PaperSite()).pods
+        replace(pod, steps=(), after_start=())
+        for pod in build_plan(load_document(path).network, PaperSite(), directory).pods
     ]
     supervisor = Supervisor(lambda _event: None, (0.0,) * 5)
     forced = asyncio.Event()
@@ -83,7 +83,7 @@ def pods(tmp_path: Path) -> dict[str, Pod]:
     (tmp_path / "exported.json").touch()
     path = tmp_path / "network.yaml"
     path.write_text(EVERYTHING_OF_OURS, encoding="utf-8")
-    return {pod.name: pod for pod in build_plan(load_document(path).network, PaperSite()).pods}
+    return {pod.name: pod for pod in build_plan(load_document(path).network, PaperSite(), tmp_path).pods}
 
 
 def test_nodes_are_what_was_built_or_what_is_on_path(tmp_path: Path, pods: dict[str, Pod]) -> None:
@@ -92,11 +92,11 @@ def test_nodes_are_what_was_built_or_what_is_on_path(tmp_path: Path, pods: dict[
     upgraded, built = (found.node(pods[name]) for name in ("one-1-genesis-0", "two-1-genesis-0"))
 
     assert upgraded
-    assert upgraded.environment["HOME"] == str(tmp_path / "one-1-genesis-0")  # and not that of the user
+    assert upgraded.environment["HOME"] == "/scratch/one-1-genesis-0"  # and not that of the user
     assert upgraded.command[:3] == ("/bin/cosmovisor", "run", "start")
     assert upgraded.environment["DAEMON_NAME"] == "chaind"
     assert built
-    assert built.command[0] == "/volumes/two-1-genesis-0/cosmovisor/genesis/bin/simd"
+    assert built.command[0] == "/node/two-1-genesis-0/cosmovisor/genesis/bin/simd"
     assert Programs(State(tmp_path), {}).node(pods["two-1-genesis-0"]) is None
 
 
@@ -109,7 +109,7 @@ def test_a_faucet_gets_its_socket_and_ends_before_the_node(tmp_path: Path, pods:
     assert faucet
     assert node
     assert faucet.command[-2:] == ("exposer", "faucet")
-    assert (faucet.port, faucet.environment["FAUCET_DIR"]) == (8000, "/faucets/one-1-genesis-0")
+    assert (faucet.port, faucet.environment["FAUCET_DIR"]) == (8000, "/faucet/one-1-genesis-0")
     assert faucet.ends < node.ends < exposer.ends
     assert found.faucet(pods["one-1-validator-0"]) is None
 

@@ -11,8 +11,8 @@ from network_world import MINIMAL
 import exposer
 from exposer.cli import main, parser
 from exposer.errors import BadInputError, ExitCode
-from exposer.network.binaries import find_binaries
 from exposer.network.document import load_document
+from exposer.network.local.binaries import find_binaries
 
 
 @pytest.fixture(autouse=True)

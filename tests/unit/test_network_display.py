@@ -10,14 +10,14 @@ from rich.console import Console
 
 from exposer import log as logs
 from exposer.errors import MismatchError
-from exposer.network.display import Lines, LiveTable, choose
 from exposer.network.document import embedded_document
 from exposer.network.events import Event
+from exposer.network.local.display import Lines, LiveTable, choose
+from exposer.network.local.processes import ProgramFailedError
+from exposer.network.local.state import PodRecord, State
+from exposer.network.local.summary import failure_text, log_tail, pods_table
+from exposer.network.local.survey import FaucetStatus, NodeStatus, PodStatus, Survey, agree, genesis_first
 from exposer.network.plan import Plan, build_plan
-from exposer.network.processes import ProgramFailedError
-from exposer.network.state import PodRecord, State
-from exposer.network.summary import failure_text, log_tail, pods_table
-from exposer.network.survey import FaucetStatus, NodeStatus, PodStatus, Survey, agree, genesis_first
 
 FAILED = Event("a", "init-genesis", "failed", "exit code 3 (bad input)")
 
@@ -25,7 +25,7 @@ FAILED = Event("a", "init-genesis", "failed", "exit code 3 (bad input)")
 @pytest.fixture
 def plan() -> Plan:
     """The default network's plan."""
-    return build_plan(embedded_document().network, PaperSite())
+    return build_plan(embedded_document().network, PaperSite(), Path())
 
 
 def pod(name: str, digest: str | None = "ab", height: int | None = 7) -> PodStatus:

@@ -9,10 +9,15 @@ from network_world import MINIMAL, ROOT
 
 from exposer.cli import parser
 from exposer.genesis.presets import PRESETS
+from exposer.network import config_cli
 from exposer.network.document import load_document
-from exposer.network.model import Chain, Genesis, Network
-from exposer.network.ports import APPLICATION, NODE, preferred
-from exposer.network.survey import FaucetStatus, NodeStatus, PodStatus
+from exposer.network.file.model import Chain, Network
+from exposer.network.file.outside import OF_SCRIPTS
+from exposer.network.file.parts import Genesis, Scripts
+from exposer.network.file.scripts import STEPS
+from exposer.network.local.ports import APPLICATION, NODE
+from exposer.network.local.survey import FaucetStatus, NodeStatus, PodStatus
+from exposer.network.site import preferred
 
 DOCS = (ROOT / "docs/network.md").read_text(encoding="utf-8")
 
@@ -34,13 +39,28 @@ def test_the_file_of_the_docs_is_a_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("excerpt", DOCS.split("```yaml\n")[2:])
-def test_every_excerpt_of_the_docs_is_a_part_of_a_chain(tmp_path: Path, excerpt: str) -> None:
-    """What the docs write below a chain is accepted there as it stands."""
-    (tmp_path / "exported.json").touch()
+def test_every_excerpt_of_the_docs_is_a_part_of_a_file(tmp_path: Path, excerpt: str) -> None:
+    """What the docs write below a chain, or of the whole, is accepted there as it stands."""
+    for name in ("exported.json", "scripts/config.sh", "scripts/genesis.sh", "chains/juno.yaml", "chains/osmosis.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        chain = f"chains: [{{id: {Path(name).stem}, name: {Path(name).stem}, numValidators: 1}}]\n"
+        (tmp_path / name).write_text(chain, encoding="utf-8")
     path = tmp_path / "network.yaml"
     path.write_text(MINIMAL + excerpt.split("```", maxsplit=1)[0], encoding="utf-8")
 
-    assert load_document(path, strict=True).network.chains[0].num_validators == 3
+    assert load_document(path, strict=True).network.chains[-1].num_validators == 3
+
+
+def test_every_script_is_documented() -> None:
+    """The table says of each of Starship's names what becomes of it."""
+    table = DOCS[DOCS.index("| Starship |") : DOCS.index("Those without a step")]
+    rows = {name: row for row in table.strip().splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    expected: dict[str, list[str]] = {name: [] for name in OF_SCRIPTS}
+    for name, step in STEPS.items():
+        written = Scripts.model_fields[name].alias or name
+        expected |= {written: [step]} if written != step else {}
+
+    assert {name: re.findall(r"`([\w-]+)`", row.split("|")[2]) for name, row in rows.items()} == expected
 
 
 def test_every_preset_can_be_asked_for() -> None:
@@ -54,7 +74,12 @@ def test_every_preset_can_be_asked_for() -> None:
 @pytest.mark.parametrize("line", re.findall(r"^    (exposer [a-z].*?)(?:  #.*)?$", DOCS, re.MULTILINE))
 def test_every_command_of_the_docs_is_one(line: str) -> None:
     """What the docs say to type is understood."""
-    assert callable(parser().parse_args(line.split()[1:]).run)
+    _, command, *arguments = line.split()
+    of_its_own = {"config": config_cli.parser()}
+    options = of_its_own.get(command, parser()).parse_args(
+        arguments if command in of_its_own else [command, *arguments]
+    )
+    assert callable(options.run)
 
 
 def test_every_flag_is_documented() -> None:

@@ -1,13 +1,14 @@
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from network_world import EVERYTHING_OF_OURS, MINIMAL, STARSHIP_EVERYTHING, STARSHIP_THREE_CHAINS, PaperSite
 
-from exposer.network.child import MARK
 from exposer.network.document import embedded_document, load_document
-from exposer.network.environment import RESERVED
-from exposer.network.names import pod_names
+from exposer.network.environment import COSMOVISOR, RESERVED
+from exposer.network.local.child import MARK
+from exposer.network.names import pod_names, pod_prefix, set_name
 from exposer.network.plan import Plan, Pod, build_plan
 
 GENESIS = ["init-genesis", "init-config"]
@@ -19,7 +20,7 @@ def plan_of(directory: Path, text: str) -> Plan:
     path = directory / "network.yaml"
     path.write_text(text, encoding="utf-8")
     (directory / "exported.json").touch()
-    return build_plan(load_document(path).network, PaperSite())
+    return build_plan(load_document(path).network, PaperSite(), directory)
 
 
 def steps(plan: Plan) -> dict[str, list[str]]:
@@ -29,7 +30,7 @@ def steps(plan: Plan) -> dict[str, list[str]]:
 
 def test_the_default_network_has_one_genesis_pod_and_three_validators() -> None:
     """Steps and their order follow from the role; a CometBFT chain knows all validators from its genesis."""
-    plan = build_plan(embedded_document().network, PaperSite())
+    plan = build_plan(embedded_document().network, PaperSite(), Path())
 
     assert steps(plan) == {
         "cometbft-1-genesis-0": GENESIS,
@@ -38,8 +39,8 @@ def test_the_default_network_has_one_genesis_pod_and_three_validators() -> None:
         "cometbft-1-validator-2": VALIDATOR,
     }
     assert [pod.ordinal for pod in plan.pods] == [0, 0, 1, 2]
-    assert {pod.node for pod in plan.pods if pod.ordinal == 2} == {
-        ("cometbft", "start", "--home", "/volumes/cometbft-1-validator-2", "--proxy_app=kvstore")
+    assert {pod.node.command for pod in plan.pods if pod.ordinal == 2} == {
+        ("cometbft", "start", "--home", "/node/cometbft-1-validator-2", "--proxy_app=kvstore")
     }
     assert not any(pod.after_start for pod in plan.pods)
 
@@ -53,7 +54,7 @@ def test_validators_of_a_chain_with_accounts_join_by_a_transaction(tmp_path: Pat
         ["create-validator"],
         ["create-validator"],
     ]
-    assert plan.pods[1].node == ("gaiad", "start", "--home", "/volumes/cosmoshub-4-validator-0")
+    assert plan.pods[1].node.command == ("gaiad", "start", "--home", "/node/cosmoshub-4-validator-0")
 
 
 def test_steps_in_brackets_are_there_when_they_are_asked_for(tmp_path: Path) -> None:
@@ -86,7 +87,6 @@ def test_the_environment_of_both_roles(tmp_path: Path) -> None:
         "CHAIN_ID": "cosmoshub-4",
         "CHAIN_BIN": "gaiad",
         "KEYS_CONFIG": "/configs/keys.json",
-        "NUM_VALIDATORS": "3",
         "NUM_RELAYERS": "0",
         "FAUCET_ENABLED": "false",
         "BIND_HOST": "0.0.0.0",
@@ -110,9 +110,10 @@ def test_the_environment_of_both_roles(tmp_path: Path) -> None:
 
     assert genesis.environment == {
         **shared,
+        "NUM_VALIDATORS": "3",
         "GENESIS_TIME": "2026-01-01T00:00:00Z",
         "HOSTNAME": "cosmoshub-4-genesis-0",
-        "CHAIN_DIR": "/volumes/cosmoshub-4-genesis-0",
+        "CHAIN_DIR": "/node/cosmoshub-4-genesis-0",
         "EXTERNAL_ADDRESS": "cosmoshub-4-genesis-0:26656",
     }
     assert validator.environment == {
@@ -121,16 +122,17 @@ def test_the_environment_of_both_roles(tmp_path: Path) -> None:
         "GENESIS_PORT": "8081",
         "GENESIS_P2P_PORT": "26656",
         "HOSTNAME": "cosmoshub-4-validator-0",
-        "CHAIN_DIR": "/volumes/cosmoshub-4-validator-0",
+        "CHAIN_DIR": "/node/cosmoshub-4-validator-0",
         "EXTERNAL_ADDRESS": "cosmoshub-4-validator-0:26656",
     }
-    assert validator.exposer == {
+    assert validator.exposer.environment == {
         "HOSTNAME": "cosmoshub-4-validator-0",
-        "EXPOSER_HOME": "/volumes/cosmoshub-4-validator-0",
+        "EXPOSER_HOME": "/node/cosmoshub-4-validator-0",
         "EXPOSER_HOST": "0.0.0.0",
         "EXPOSER_HTTP_PORT": "8081",
         "EXPOSER_STATUS_URL": "http://127.0.0.1:26657",
         "EXPOSER_STEPS": "wait-for-chains,init-validator,init-config",
+        "EXPOSER_DRAIN": "25s",
     }
 
 
@@ -140,9 +142,9 @@ def test_a_files_own_words_reach_the_steps(tmp_path: Path) -> None:
     genesis, validator = plan.pods[0], plan.pods[1]
     files = {file.name: json.loads(file.content) for file in plan.files}
 
-    assert genesis.environment["GENESIS_PATCH"] == "/files/1234/genesis-patch.json"
+    assert genesis.environment["GENESIS_PATCH"] == "/patch/1234/genesis-patch.json"
     assert "GENESIS_PATCH" not in validator.environment
-    assert validator.environment["CONFIG_OVERRIDES"] == "/files/1234/config-overrides.json"
+    assert validator.environment["CONFIG_OVERRIDES"] == "/patch/1234/config-overrides.json"
     assert genesis.environment["METRICS"] == "true"
     assert genesis.environment["TIMEOUT_COMMIT"] == "800ms"
     assert "TIME_IOTA_MS" not in genesis.environment
@@ -159,10 +161,10 @@ def test_a_chains_variables_reach_its_steps_and_its_node(tmp_path: Path) -> None
 
     for pod in plan.pods:
         given = {"DEBUG": "true"} if pod.chain == "juno-2" else {}
-        assert pod.node_environment == given
+        assert pod.node.environment == {**given, "HOME": f"/scratch/{pod.name}"}
         assert given.items() <= pod.environment.items()
     assert [file.name for file in plan.files] == ["genesis-balances.json"]
-    assert plan.pods[2].environment["GENESIS_BALANCES"] == "/files/juno-2/genesis-balances.json"
+    assert plan.pods[2].environment["GENESIS_BALANCES"] == "/patch/juno-2/genesis-balances.json"
 
 
 def everything(directory: Path) -> dict[str, Pod]:
@@ -186,13 +188,14 @@ def test_what_is_built_is_driven_by_the_steps_and_run_by_cosmovisor(tmp_path: Pa
             "CODE_TAG": "v1.0.0",
             "UPGRADES": "v2=v2.0.0,v3=main",
             "DAEMON_NAME": "chaind",
-            "DAEMON_HOME": f"/volumes/{name}",
-            "CHAIN_BIN": f"/volumes/{name}/cosmovisor/genesis/bin/chaind",
+            "DAEMON_HOME": f"/node/{name}",
+            "CHAIN_BIN": f"/node/{name}/cosmovisor/genesis/bin/chaind",
             "BUILD_TAGS": "netgo",
         }
-        assert pod.node == ("cosmovisor", "run", "start", "--home", f"/volumes/{name}")
-        assert pod.node_environment == {
-            "DAEMON_HOME": f"/volumes/{name}",
+        assert pod.node.command == ("cosmovisor", "run", "start", "--home", f"/node/{name}")
+        assert pod.node.environment == {
+            "HOME": f"/scratch/{name}",
+            "DAEMON_HOME": f"/node/{name}",
             "DAEMON_NAME": "chaind",
             "DAEMON_RESTART_AFTER_UPGRADE": "true",
             "DAEMON_ALLOW_DOWNLOAD_BINARIES": "false",
@@ -208,8 +211,8 @@ def test_what_is_built_without_upgrades_runs_by_itself(tmp_path: Path) -> None:
 
     assert pod.environment["CODE_TAG"] == "github.com/cosmos/ibc-go/v8/testing/simapp/simd@v8.8.0"
     assert "UPGRADES" not in pod.environment
-    assert pod.node == (f"/volumes/{pod.name}/cosmovisor/genesis/bin/simd", "start", "--home", f"/volumes/{pod.name}")
-    assert pod.node_environment == {}
+    assert pod.node.command == (f"/node/{pod.name}/cosmovisor/genesis/bin/simd", "start", "--home", f"/node/{pod.name}")
+    assert pod.node.environment == {"HOME": f"/scratch/{pod.name}"}
 
 
 def test_a_faucet_is_the_genesis_pods_and_the_others_are_sent_to_it(tmp_path: Path) -> None:
@@ -220,7 +223,7 @@ def test_a_faucet_is_the_genesis_pods_and_the_others_are_sent_to_it(tmp_path: Pa
 
     assert told(leader.environment, names) == {
         "FAUCET_ENABLED": "true",
-        "FAUCET_DIR": "/faucets/one-1-genesis-0",
+        "FAUCET_DIR": "/faucet/one-1-genesis-0",
         "FAUCET_URL": None,
     }
     assert told(joiner.environment, names) == {
@@ -229,8 +232,9 @@ def test_a_faucet_is_the_genesis_pods_and_the_others_are_sent_to_it(tmp_path: Pa
         "FAUCET_URL": "http://one-1-genesis-0:8000",
     }
     assert told(other.environment, names) == {"FAUCET_ENABLED": "false", "FAUCET_DIR": None, "FAUCET_URL": None}
-    assert leader.faucet == {
-        "FAUCET_DIR": "/faucets/one-1-genesis-0",
+    assert leader.faucet
+    assert leader.faucet.environment == {
+        "FAUCET_DIR": "/faucet/one-1-genesis-0",
         "FAUCET_HOST": "0.0.0.0",
         "FAUCET_PORT": "8000",
         "FAUCET_DRAIN": "15s",
@@ -241,7 +245,7 @@ def test_a_faucet_is_the_genesis_pods_and_the_others_are_sent_to_it(tmp_path: Pa
         "BUILD_TAGS": "netgo",
         "UNSAFE_SKIP_BACKUP": "false",
     }
-    assert joiner.faucet == other.faucet == {}
+    assert joiner.faucet is other.faucet is None
     assert [step.name for step in leader.steps][-1] == "init-faucet"
     assert "init-faucet" not in [step.name for step in (*joiner.steps, *other.steps)]
 
@@ -267,8 +271,8 @@ def test_where_a_genesis_starts_from_and_how_it_is_changed(tmp_path: Path) -> No
         "GENESIS_FROM": "/given/exported.json",
         "GENESIS_FROM_SHA256": "ab" * 32,
         "GENESIS_PRESETS": "fast-governance,short-unbonding",
-        "GENESIS_PATCH": "/files/one-1/genesis-patch.json",
-        "GENESIS_BALANCES": "/files/one-1/genesis-balances.json",
+        "GENESIS_PATCH": "/patch/one-1/genesis-patch.json",
+        "GENESIS_BALANCES": "/patch/one-1/genesis-balances.json",
     }
     assert set(told(pods["one-1-validator-0"].environment, names).values()) == {None}
     assert files["one-1", "genesis-patch.json"] == {"app_state.gov.params.quorum": "0.1"}
@@ -302,7 +306,7 @@ def test_prices_origins_and_single_pods_overrides_reach_every_pod(tmp_path: Path
             "GAS_PRICES": "0.5uchain",
             "MINIMUM_GAS_PRICES": "0.25uchain",
             "CORS_ALLOWED_ORIGINS": "https://a.example,https://b.example",
-            "CONFIG_OVERRIDES": "/files/one-1/config-overrides.json",
+            "CONFIG_OVERRIDES": "/patch/one-1/config-overrides.json",
             "JSON_RPC": "true",
         }
     assert json.loads(overrides.content) == {"pods": {"validator-1": {"app.toml": {"pruning": "nothing"}}}}
@@ -312,8 +316,9 @@ def test_no_variable_of_the_plan_can_be_overridden(tmp_path: Path) -> None:
     """Every name that the plan sets, and the mark of a network's processes, is one that chains[].env is refused for."""
     for text in (MINIMAL, STARSHIP_EVERYTHING, EVERYTHING_OF_OURS):
         for pod in plan_of(tmp_path, text).pods:
-            given = {"BUILD_TAGS", "UNSAFE_SKIP_BACKUP"}
-            assert {*pod.environment, *pod.faucet, MARK} - given <= RESERVED
+            free = {"BUILD_TAGS", *COSMOVISOR}
+            given = {name for container in pod.containers[1:] for name in container.environment}
+            assert {*given, MARK} - free <= RESERVED
 
 
 def test_pods_have_names_that_orchestrators_accept(tmp_path: Path) -> None:
@@ -322,3 +327,35 @@ def test_pods_have_names_that_orchestrators_accept(tmp_path: Path) -> None:
     path.write_text(MINIMAL.replace("cosmoshub-4", "Evmos_9000.1"), encoding="utf-8")
 
     assert pod_names(load_document(path).network.chains[0])[0] == "evmos-9000-1-genesis-0"
+    for chain_id in ("9", "x" * 50, "-._" + "9-" * 20, "a" * 41 + "-b", "A.b-"):
+        name = set_name(chain_id, "validator")
+        assert re.fullmatch("[a-z]([a-z0-9-]*[a-z0-9])?", name)
+        assert len(name) <= 52  # a StatefulSet labels its pods with its name and 11 more characters
+    assert pod_prefix("x" * 49 + "1") != pod_prefix("x" * 49 + "2")
+
+
+def test_every_container_sees_what_it_needs_and_no_more(tmp_path: Path) -> None:
+    """Keys are for the steps that derive from them; the sidecar reads the home, and gates and nodes see no secret."""
+    leader, joiner = (everything(tmp_path)[f"one-1-{name}"] for name in ("genesis-0", "validator-1"))
+    seen = {
+        (pod.role, container.name): {mount.volume: mount.read_only for mount in container.mounts}
+        for pod in (leader, joiner)
+        for container in pod.containers
+    }
+
+    assert seen == {
+        ("genesis", "exposer"): {"node": True},
+        ("genesis", "init-build-images"): {"node": False},
+        ("genesis", "init-genesis"): {"keys": True, "patch": True, "node": False},
+        ("genesis", "init-config"): {"patch": True, "node": False},
+        ("genesis", "init-faucet"): {"keys": True, "node": False, "faucet": False},
+        ("genesis", "node"): {"node": False},
+        ("genesis", "faucet"): {"faucet": False},
+        ("validator", "exposer"): {"node": True},
+        ("validator", "init-build-images"): {"node": False},
+        ("validator", "wait-for-chains"): {},
+        ("validator", "init-validator"): {"keys": True, "node": False},
+        ("validator", "init-config"): {"patch": True, "node": False},
+        ("validator", "node"): {"node": False},
+        ("validator", "create-validator"): {"keys": True, "node": False},
+    }

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from exposer.network.ports import LOOPBACK, Held, PortTakenError, preferred
+from exposer.network.local.ports import LOOPBACK, Held, PortTakenError
+from exposer.network.site import preferred
 
 LISTEN = """
 import socket, sys

@@ -6,9 +6,9 @@ from networks import write_keys
 
 from exposer.errors import BadInputError
 from exposer.network.document import Document, load_document
-from exposer.network.ports import Held
-from exposer.network.prepare import prepare
-from exposer.network.state import PodRecord, Record, State
+from exposer.network.local.ports import Held
+from exposer.network.local.prepare import prepare
+from exposer.network.local.state import PodRecord, Record, State
 
 NODE = {"exposer", "p2p", "rpc", "metrics"}
 SDK = {"rest", "grpc", "grpc_web", "json_rpc", "ws", "json_rpc_metrics"}

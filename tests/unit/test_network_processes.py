@@ -14,9 +14,10 @@ import pytest
 from network_world import ROOT, stand_in
 
 from exposer.errors import BadInputError, ExitCode, TemporaryError
-from exposer.network.child import Child, Program, kill_leftovers, leftovers
-from exposer.network.ports import LOOPBACK, Held
-from exposer.network.processes import ProgramFailedError, Supervisor, describe_code, first_of
+from exposer.network.cause import describe_code
+from exposer.network.local.child import Child, Program, kill_leftovers, leftovers
+from exposer.network.local.ports import LOOPBACK, Held
+from exposer.network.local.processes import ProgramFailedError, Supervisor, first_of
 
 if TYPE_CHECKING:
     from exposer.network.events import Event
@@ -231,7 +232,7 @@ PARENT = """
 import sys
 from pathlib import Path
 from network_world import stand_in
-from exposer.network.child import Child
+from exposer.network.local.child import Child
 directory = Path(sys.argv[1])
 Child.start(stand_in(directory, sys.argv[2]))
 import signal; signal.pause()

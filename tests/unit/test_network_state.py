@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from exposer.errors import BadInputError, TemporaryError
-from exposer.network.down import down
-from exposer.network.state import PodRecord, Record, State
+from exposer.network.local.down import down
+from exposer.network.local.state import PodRecord, Record, State
 
 HOLD = """
 import sys
 from pathlib import Path
-from exposer.network.state import State
+from exposer.network.local.state import State
 with State(Path(sys.argv[1])).hold():
     print("held", flush=True)
     sys.stdin.read()
@@ -99,13 +99,14 @@ def test_a_lock_of_another_program_makes_no_network(tmp_path: Path) -> None:
 def test_plan_files_are_written_only_when_they_change(tmp_path: Path) -> None:
     """An equal file keeps its time, a different one is replaced."""
     state = State(tmp_path)
-    state.write_file("a", "patch.json", b"1")
-    before = state.file("a", "patch.json").stat().st_ino
-    state.write_file("a", "patch.json", b"1")
+    file = state.files("a", "patch") / "patch.json"
+    state.write_file(file, b"1")
+    before = file.stat().st_ino
+    state.write_file(file, b"1")
 
-    assert state.file("a", "patch.json").stat().st_ino == before
-    state.write_file("a", "patch.json", b"2")
-    assert state.file("a", "patch.json").read_bytes() == b"2"
+    assert file.stat().st_ino == before
+    state.write_file(file, b"2")
+    assert file.read_bytes() == b"2"
 
 
 def test_a_fresh_pod_keeps_its_former_volume_aside(tmp_path: Path) -> None:

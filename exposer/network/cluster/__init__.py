@@ -1,0 +1,1 @@
+"""A network that runs in a Kubernetes cluster, seen from outside: read only, through a kubeconfig."""

@@ -1,0 +1,81 @@
+"""``exposer k8s status``: every pod of a network in a cluster, once or until all are ready.
+
+Exit codes: 0 all pods are ready; 75 not yet; 124 not within the time limit; 3 the cluster, its namespace or what this
+user may see there is wrong.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from exposer.errors import BadInputError, ExitCode, TemporaryError, TimedOutError
+from exposer.network.cluster import shown
+from exposer.network.cluster.api import GoneError
+from exposer.network.cluster.pod import PodStatus
+from exposer.network.cluster.sight import Sight
+from exposer.network.events import Event
+
+_PERIOD = 2.0
+"""Seconds after which all is asked for anew while nothing changes: heights, what is missing, and why."""
+_PAUSE = 1.0
+
+
+def status(sight: Sight, *, as_json: bool) -> ExitCode:
+    """Show the pods as they are: 0 where all are ready, 75 where not.
+
+    Raises:
+        BadInputError: there is no such namespace, or no network in it; this user may not list pods.
+        TemporaryError: the cluster cannot be reached.
+    """
+    pods = sight.look()
+    if not pods:
+        sight.api.require_namespace()
+        raise BadInputError(sight.nothing())
+    sys.stdout.write(shown.document(pods) if as_json else shown.table(pods))
+    return ExitCode.DONE if _complete(pods) else ExitCode.TEMPORARY
+
+
+def watch(sight: Sight, *, as_json: bool, timeout: float) -> ExitCode:
+    """Show what happens to the pods until all are ready, at most ``timeout`` seconds; pods may come later.
+
+    Raises:
+        TimedOutError: not all pods were ready in time.
+        BadInputError, TemporaryError: as of `status`, at the start.
+    """
+    pods = sight.look()
+    sight.api.require_namespace()
+    display = shown.choose(f"{sight.network or 'exposer'} in {sight.api.namespace}", as_json=as_json)
+    try:
+        pods = _watch(sight, display, pods, time.monotonic() + timeout)
+    finally:
+        display.end(pods)
+    if _complete(pods):
+        return ExitCode.DONE
+    waiting = ", ".join(f"{pod.name} ({pod.now})" for pod in pods if not pod.ready) or sight.nothing()
+    raise TimedOutError(f"not all pods are ready after {timeout:g} s: {waiting}")
+
+
+def _watch(sight: Sight, display: shown.Shown, pods: list[PodStatus], end: float) -> list[PodStatus]:
+    """The pods when all are ready or the time is up; what cannot be asked is asked again."""
+    while True:
+        display.show(pods)
+        if not pods:
+            display.tell(Event("", "", "missing", sight.nothing()))
+        left = end - time.monotonic()
+        if _complete(pods) or left <= 0:
+            return pods
+        try:
+            for now in sight.changes(max(1, round(min(left, _PERIOD)))):
+                display.show(now)
+                if _complete(now):
+                    break
+            pods = sight.look()
+        except GoneError:
+            pods = sight.look()
+        except TemporaryError as error:
+            display.tell(Event("", "", "unreachable", str(error)))
+            time.sleep(_PAUSE)
+
+
+def _complete(pods: Sequence[PodStatus]) -> bool:
+    return bool(pods) and all(pod.ready for pod in pods)

@@ -1,0 +1,1 @@
+"""What a network file says: read with its lines, checked name by name, and known chains filled in."""

@@ -1,0 +1,39 @@
+"""Where the keys of a network come from that is not run by `exposer up`: its file, its name, or the system's random."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from exposer.accounts.making import grow_keys, throwaway_keys
+from exposer.accounts.secret import Secret
+from exposer.errors import BadInputError, from_input_error
+from exposer.network.document import Document
+
+COUNTS: Mapping[str, int] = {"genesis": 1, "validators": 1, "faucet": 1, "keys": 3}
+"""One entry for the validators serves any number of them, by HD address index: a StatefulSet may be scaled."""
+
+
+def keys_of(document: Document, kept: Path | None) -> Secret:
+    """The keys file of a network; fresh ones are at ``kept``, where a later rendering finds them again.
+
+    Raises:
+        BadInputError: the network file's cannot be read, or fresh ones have no place to be kept, or not their own.
+    """
+    network = document.network
+    if network.keys is not None:
+        path = document.directory / network.keys
+    elif network.throwaway:
+        return throwaway_keys(network.name, COUNTS)
+    elif kept is not None:
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if kept.exists() and kept.read_bytes() == throwaway_keys(network.name, COUNTS).reveal():
+            text = f"{kept} has the keys of a network to throw away, which anybody can make; delete it for fresh ones"
+            raise BadInputError(text)
+        grow_keys(kept, COUNTS)
+        path = kept
+    else:
+        cure = "name a keys file (exposer keys new FILE), or a directory with -o, in which fresh ones are kept"
+        raise BadInputError(f"{document.source.name}: keys: is not there, and a stream keeps none; {cure}")
+    try:
+        return Secret(path.read_bytes())
+    except OSError as error:
+        raise from_input_error(error, f"keys: {path}", "name a keys file that is there") from error

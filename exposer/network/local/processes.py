@@ -1,0 +1,134 @@
+"""The processes of all pods, kept as a kubelet keeps containers: restarted with back-off."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+from exposer.errors import ExitCode, ExposerError, from_os_error
+from exposer.network.cause import describe_code
+from exposer.network.events import Event, Tell
+from exposer.network.local.child import KILL_TIME, Child, Program
+
+DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each new try; a program that needs one more has failed."""
+_STEADY = 10.0
+"""Seconds after which a service's end is the first of a new row."""
+_GRACE = 20.0
+"""Seconds between SIGTERM and SIGKILL: below the 25 s of a sidecar's drain, above what a node takes to stop."""
+
+
+class ProgramFailedError(ExposerError):
+    """A program of a pod ended for good; ``code`` is its exit code, 128 + n for signal n."""
+
+    def __init__(self, program: Program, code: int) -> None:
+        super().__init__(
+            f"{program.pod}: {program.name} ended with {describe_code(code, documented=program.documented)}"
+        )
+        self.program, self.code = program, code
+
+
+def _may_retry(program: Program, code: int) -> bool:
+    return not program.documented or code not in set(ExitCode) or ExitCode(code).retryable
+
+
+class Supervisor:
+    """All processes of a network. To be used in one event loop, in the main thread."""
+
+    def __init__(self, tell: Tell, delays: Sequence[float] = DELAYS, *, kill_time: float = KILL_TIME) -> None:
+        self._tell = tell
+        self._delays = delays
+        self._kill_time = kill_time
+        self._children: dict[Child, Program] = {}
+        self._services: set[asyncio.Task[None]] = set()
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails when a service cannot be kept up."""
+        self.complete = False
+        """Whether the bring-up is over; from then on services are restarted without end."""
+
+    async def run(self, program: Program) -> None:
+        """Run a step until it is done; raises `ProgramFailedError` when no retry can or could help."""
+        for delay in (*self._delays, None):
+            self._tell(Event(program.pod, program.name, "running"))
+            code = await self._once(program)
+            if code == 0:
+                self._tell(Event(program.pod, program.name, "done"))
+                return
+            if delay is None or not _may_retry(program, code):
+                raise self._failed(program, code)
+            await self._pause(program, code, delay)
+
+    def keep(self, program: Program) -> None:
+        """Start a service and keep it running until `stop`; it is told at once, before steps that need it."""
+        self._tell(Event(program.pod, program.name, "running"))
+        task = asyncio.create_task(self._keep(program), name=f"{program.pod} {program.name}")
+        self._services.add(task)
+        task.add_done_callback(self._service_ended)
+
+    async def _keep(self, program: Program) -> None:
+        loop, failures = asyncio.get_running_loop(), 0
+        while True:
+            began = loop.time()
+            code = await self._once(program)
+            failures = 0 if loop.time() - began > _STEADY else failures
+            if not self.complete and (failures == len(self._delays) or not _may_retry(program, code)):
+                raise self._failed(program, code)
+            await self._pause(program, code, self._delays[min(failures, len(self._delays) - 1)])
+            failures += 1
+            self._tell(Event(program.pod, program.name, "running"))
+
+    def _service_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) and not self.failure.done():
+            self.failure.set_exception(error)
+
+    async def _once(self, program: Program) -> int:
+        try:
+            child = Child.start(program)
+        except OSError as error:
+            raise from_os_error(error) from error
+        self._children[child] = program
+        return await self._reap(child)
+
+    async def _reap(self, child: Child) -> int:
+        code = await child.wait()  # when this is cancelled the child stays known, for `stop`
+        del self._children[child]
+        return code
+
+    def _failed(self, program: Program, code: int) -> ProgramFailedError:
+        error = ProgramFailedError(program, code)
+        self._tell(Event(program.pod, program.name, "failed", describe_code(code, documented=program.documented)))
+        return error
+
+    async def _pause(self, program: Program, code: int, delay: float) -> None:
+        detail = f"{describe_code(code, documented=program.documented)}; again in {delay:g} s"
+        self._tell(Event(program.pod, program.name, "restarting", detail))
+        await asyncio.sleep(delay)
+
+    async def stop(self, force: asyncio.Event) -> None:
+        """End every process, in the order of `Program.ends`; ``force`` kills at once."""
+        for task in self._services:
+            task.cancel()
+        await asyncio.gather(*self._services, return_exceptions=True)
+        if self.failure.done():
+            self.failure.exception()  # seen
+        for turn in sorted({program.ends for program in self._children.values()}):
+            await self._end([child for child, program in self._children.items() if program.ends == turn], force)
+
+    async def _end(self, children: Sequence[Child], force: asyncio.Event) -> None:
+        for child in children:
+            program = self._children[child]
+            self._tell(Event(program.pod, program.name, "stopping"))
+            child.signal(signal.SIGTERM)
+        ended = asyncio.gather(*map(self._reap, children))
+        forced = asyncio.create_task(force.wait())
+        await first_of(ended, forced, within=_GRACE)
+        forced.cancel()
+        for child in children:
+            child.signal(signal.SIGKILL)
+        await first_of(ended, within=self._kill_time)
+        ended.cancel()  # who is still there is stuck in the kernel, and named by `kill_leftovers`
+
+
+async def first_of(*futures: "asyncio.Future[Any]", within: float | None) -> None:
+    """Return when one of ``futures`` is done, or after ``within`` seconds; none of them is cancelled."""
+    await asyncio.wait(futures, timeout=within, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,81 @@
+"""What ``exposer up`` says in the end: a network that is up, or the step that failed."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from exposer.errors import ExitCode
+from exposer.network.cause import GO_CAUSES
+from exposer.network.local.binaries import COMETBFT_CURE
+from exposer.network.local.prepare import Prepared
+from exposer.network.local.processes import ProgramFailedError
+from exposer.network.local.state import State
+from exposer.network.local.survey import FaucetStatus, PodStatus, genesis_first
+from exposer.network.table import aligned
+
+_TAIL_LINES = 15
+_TAIL_BYTES = 64 * 1024
+
+
+def pods_table(statuses: Sequence[PodStatus]) -> str:
+    """The pods in aligned columns, one line each below a heading."""
+    faucets = any(pod.faucet for pod in statuses)
+    rows = [("POD", "PHASE", "EXPOSER", "RPC", "HEIGHT", *["FAUCET"] * faucets, "GENESIS SHA256")]
+    for pod in statuses:
+        rpc, height = (pod.node.rpc_url, str(pod.node.height)) if pod.node else ("-", "-")
+        faucet = [_faucet(pod.faucet)] * faucets
+        rows.append((pod.name, pod.phase, pod.exposer_url, rpc, height, *faucet, pod.genesis_sha256 or "-"))
+    return aligned(rows)
+
+
+def _faucet(faucet: FaucetStatus | None) -> str:
+    return "-" if faucet is None else faucet.url if faucet.ready else f"{faucet.url} (not ready)"
+
+
+def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State) -> str:
+    """The network that is up, and what to try with it."""
+    lines = [pods_table(genesis_first(statuses))]
+    for chain in dict.fromkeys(pod.chain for pod in prepared.plan.pods):
+        pods = [status for pod, status in zip(prepared.plan.pods, statuses, strict=True) if pod.chain == chain]
+        lines.append(f"{chain}: all {len(pods)} pods hold the same genesis, sha256 {pods[0].genesis_sha256}\n")
+        if chain not in prepared.binaries:
+            lines.append(
+                f"{chain}: no node runs, because cometbft is not on PATH. To start the nodes: {COMETBFT_CURE}, "
+                f"put it on PATH, and run exposer up again\n"
+            )
+        url = pods[0].exposer_url
+        lines.append(f"  curl {url}/node_id\n  curl {url}/genesis\n  curl {url}/keys\n")
+        if faucet := pods[0].faucet:
+            denom = next(pod.environment["DENOM"] for pod in prepared.plan.pods if pod.chain == chain)
+            lines.append(f"  curl {faucet.url}/credit -d '{json.dumps({'address': 'ADDRESS', 'denom': denom})}'\n")
+    lines.append(f"State, keys and logs are in {state.root}.\n")
+    lines.append("exposer down stops the network; so does Ctrl-C, unless it runs in the background.\n")
+    return "\n".join(lines[:1]) + "\n" + "".join(lines[1:])
+
+
+def failure_text(error: ProgramFailedError, state: State) -> tuple[str, dict[str, object]]:
+    """What a person needs to go on after a failed program, and the same as fields."""
+    tail = log_tail(error.program.log, causes=not error.program.documented)
+    lines = [f"{error}; the end of its log, {error.program.log}:", *(f"    {line}" for line in tail)]
+    if error.code == ExitCode.CONFLICT and error.program.documented:
+        lines.append("The network was set up with other inputs. Give it those, or start over: exposer up --force")
+    lines.append(f"All processes are stopped; volumes and logs are kept in {state.root}")
+    fields = {
+        "pod": error.program.pod,
+        "program": error.program.name,
+        "exit_code": error.code,
+        "log": str(error.program.log),
+    }
+    return "\n".join(lines), {**fields, "tail": tail}
+
+
+def log_tail(path: Path, *, causes: bool = False) -> list[str]:
+    """The last lines of a log; with ``causes`` those from a Go program's last cause on, a stack or its help is below.
+
+    The cause is what begins with one of `GO_CAUSES`.
+    """
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        lines = stream.read().decode(errors="replace").splitlines()
+    found = [place for place, line in enumerate(lines) if causes and line.startswith(GO_CAUSES)]
+    return lines[found[-1] :][:_TAIL_LINES] if found else lines[-_TAIL_LINES:]

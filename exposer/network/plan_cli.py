@@ -1,0 +1,122 @@
+"""``exposer plan``: the pods of a network and what runs in them, and nothing is started or written."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from exposer.errors import ExitCode
+from exposer.network.document import Document
+from exposer.network.flags import add_wanted
+from exposer.network.local.machine import Machine
+from exposer.network.local.state import State
+from exposer.network.names import pod_names
+from exposer.network.places import Cluster, ComposeProject
+from exposer.network.plan import Container, Plan, Pod, build_plan
+from exposer.network.site import PodPorts, Site, preferred
+from exposer.network.wanted import Wanted, choose_document
+
+Place = Literal["processes", "compose", "kubernetes"]
+PLACES: tuple[Place, ...] = ("processes", "compose", "kubernetes")
+_WIDE = 1 << 12
+"""Characters of a line that nobody's terminal cuts."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Show the plan; returns the exit code, or raises an `ExposerError`."""
+    options = parser().parse_args(argv)
+    document = choose_document(Wanted.of(options))
+    plan = plan_at(options.at, document)
+    if options.json:
+        sys.stdout.write(json.dumps(to_json(plan), indent=2, ensure_ascii=False) + "\n")
+    else:
+        Console(width=None if sys.stdout.isatty() else _WIDE).print(_table(plan))
+    return ExitCode.DONE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    text = "Show which pods a network has, what runs in each of them in which order, and with what environment."
+    result = argparse.ArgumentParser(prog="exposer plan", description=text, allow_abbrev=False)
+    add_wanted(result)
+    result.add_argument("--at", choices=PLACES, default="processes", help="where it would run; default processes")
+    result.add_argument("--json", action="store_true", help="all of it: commands, environment, mounts, ports, files")
+    return result
+
+
+def plan_at(place: Place, document: Document) -> Plan:
+    """The plan of a network at one of the `PLACES`; on this machine with the ports that it would like to have."""
+    return build_plan(document.network, _site(place, document), document.directory)
+
+
+def _site(place: Place, document: Document) -> Site:
+    if place == "compose":
+        return ComposeProject(document.network, document.directory)
+    if place == "kubernetes":
+        return Cluster(document.network, document.directory)
+    pods = [name for chain in document.network.chains for name in pod_names(chain)]
+    ports = {
+        pod: PodPorts(**{name: preferred(name, number) for name in PodPorts.__dataclass_fields__})
+        for number, pod in enumerate(pods)
+    }
+    state = State(Path(".exposer-network"))
+    return Machine(state, ports, keys=state.keys, genesis_time="", directory=document.directory)
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """The plan as data, but for what its files hold."""
+    return {
+        "name": plan.name,
+        "pods": [_pod(pod) for pod in plan.pods],
+        "files": [
+            {"chain": file.chain, "volume": file.volume, "name": file.name, "size": len(file.content)}
+            for file in plan.files
+        ],
+    }
+
+
+def _pod(pod: Pod) -> dict[str, Any]:
+    return {
+        "name": pod.name,
+        "chain": pod.chain,
+        "role": pod.role,
+        "ordinal": pod.ordinal,
+        "exposer": _container(pod.exposer),
+        "steps": [_container(step) for step in pod.steps],
+        "node": _container(pod.node),
+        "faucet": _container(pod.faucet) if pod.faucet else None,
+        "after_start": [_container(step) for step in pod.after_start],
+    }
+
+
+def _container(container: Container) -> dict[str, Any]:
+    resources = container.resources
+    return {
+        "name": container.name,
+        "image": container.image or None,
+        "command": list(container.command),
+        "environment": dict(container.environment),
+        "mounts": [vars(mount) for mount in container.mounts],
+        "ports": dict(container.ports),
+        "resources": resources.model_dump(exclude_none=True) if resources else None,
+    }
+
+
+def _table(plan: Plan) -> Table:
+    table = Table("pod", "steps", "node", "beside it", "ports", title=plan.name, title_justify="left")
+    for pod in plan.pods:
+        beside = [pod.exposer, *([pod.faucet] if pod.faucet else []), *pod.after_start]
+        ports = {name: port for container in pod.containers for name, port in container.ports.items()}
+        table.add_row(
+            pod.name,
+            " > ".join(step.name for step in pod.steps),
+            " ".join(pod.node.command),
+            ", ".join(container.name for container in beside),
+            " ".join(f"{name}:{port}" for name, port in ports.items()),
+        )
+    return table

@@ -1,0 +1,139 @@
+"""A compose project on the real engine: brought up, asked and disturbed with ``docker compose``, as a user could."""
+
+import hashlib
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from conftest import real_binary
+from live_network import eventually, get, get_json
+from ruamel.yaml import YAML
+
+LIMIT = 300
+"""Seconds that nothing here may take, on the slowest of machines."""
+KILLED = 128 + 9
+PORTS = {"exposer": 8081, "node": 26657}
+
+
+def docker(*arguments: str, limit: float = LIMIT) -> str:
+    """What docker prints; fails with its words when it fails."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=limit, check=False)
+    assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class ComposeProject:
+    """A project of its own name and addresses, whatever its file says; nothing of it is published."""
+
+    name: str
+    files: Sequence[Path]
+    addresses: str
+
+    def run(self, *arguments: str, limit: float = LIMIT) -> subprocess.CompletedProcess[str]:
+        """``docker compose`` with these arguments, to its end."""
+        return subprocess.run(
+            self.command(*arguments), env=self.environment, capture_output=True, text=True, timeout=limit, check=False
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line; the directory of the first file is the project's."""
+        files = [flag for file in self.files for flag in ("--file", str(file))]
+        return [real_binary("docker-compose"), "--project-name", self.name, *files, "--progress", "plain", *arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of the machine, and the project's addresses."""
+        return {**os.environ, "ADDRESSES": self.addresses}
+
+    def up(self) -> float:
+        """Bring it up until all of it is healthy; the seconds that took."""
+        began = time.monotonic()
+        done = self.run("up", "--detach", "--wait")
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{self.run('logs', '--tail', '20').stdout}"
+        return time.monotonic() - began
+
+    def kill(self, service: str) -> None:
+        """SIGKILL to a service that runs."""
+        done = self.run("kill", "--signal", "SIGKILL", service)
+        assert done.returncode == 0, done.stderr
+        assert self.state(service)["ExitCode"] == KILLED
+
+    def kill_as_it_starts(self, service: str) -> bool:
+        """Begin to bring the project up, and SIGKILL the service when it has started; whether that was in time."""
+        container = f"{self.name}-{service}-1"
+        watch = ["docker", "events", "--filter", f"container={container}", "--filter", "event=start"]
+        up = self.command("up", "--detach")
+        with ExitStack() as stack:
+            events = stack.enter_context(subprocess.Popen(watch, stdout=subprocess.PIPE, text=True))
+            stack.callback(events.terminate)
+            coming = stack.enter_context(subprocess.Popen(up, env=self.environment, stderr=subprocess.DEVNULL))
+            stack.callback(coming.terminate)  # where a gate waits for what was killed, its user would interrupt it
+            assert events.stdout
+            assert "start" in events.stdout.readline()
+            subprocess.run(["docker", "kill", container], capture_output=True, timeout=LIMIT, check=False)
+        return bool(self.state(service)["ExitCode"] == KILLED)
+
+    def state(self, service: str) -> Any:
+        """The state of a service's container as the engine tells it; empty where there is none."""
+        found = self.run("ps", "--all", "--quiet", service).stdout.split()
+        return json.loads(docker("inspect", "--format", "{{json .State}}", found[0])) if found else {}
+
+    def address(self, service: str) -> str:
+        """Where a running service can be reached from this machine."""
+        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        return docker("inspect", "--format", form, *self.run("ps", "--quiet", service).stdout.split()).strip()
+
+    def pods(self) -> list[str]:
+        """The names of the pods, which are those of their nodes."""
+        services = self.run("config", "--services").stdout.split()
+        return sorted(name.removesuffix("-exposer") for name in services if name.endswith("-exposer"))
+
+    def digests(self) -> set[str]:
+        """The SHA-256 of each pod's genesis, as its exposer serves it."""
+        bodies = [get(f"http://{self.address(f'{pod}-exposer')}:{PORTS['exposer']}/genesis") for pod in self.pods()]
+        return {hashlib.sha256(body).hexdigest() for body in bodies}
+
+    def height(self, pod: str) -> int:
+        """The height of the pod's node; 0 where it does not answer."""
+        try:
+            status = get_json(f"http://{self.address(pod)}:{PORTS['node']}/status")
+        except OSError:
+            return 0
+        return int(status["result"]["sync_info"]["latest_block_height"])
+
+    def _reached(self, pod: str, height: int) -> bool:
+        return self.height(pod) >= height
+
+    def is_going_on(self) -> None:
+        """Every node makes three blocks more than the highest has now, and all of them have the same genesis."""
+        pods = self.pods()
+        goal = 3 + max(self.height(pod) for pod in pods)
+        for pod in pods:
+            eventually(f"{pod} at height {goal}", partial(self._reached, pod, goal))
+        assert len(self.digests()) == 1
+
+
+@contextmanager
+def compose_project(directory: Path, scratch: Path) -> Iterator[ComposeProject]:
+    """The project in ``directory`` under a name of its own, and nothing of it afterwards."""
+    file = directory / "compose.yaml"
+    services = YAML(typ="safe", pure=True).load(file)["services"]
+    quiet = "".join(f"  {name}: {{ports: !reset []}}\n" for name, service in services.items() if "ports" in service)
+    override = scratch / "override.yaml"
+    override.write_text(f"services:\n{quiet}", encoding="utf-8")
+    unique = uuid.uuid4()
+    project = ComposeProject(f"test-{unique.hex[:8]}", (file, override), f"10.{226 + unique.int % 18}")
+    try:
+        yield project
+    finally:
+        project.run("kill")  # who is to go need not stop first
+        project.run("down", "--volumes", "--timeout", "1")

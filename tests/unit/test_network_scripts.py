@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+from network_mistakes import CHAIN
+from network_world import MINIMAL
+
+from exposer.network.document import Document, load_document
+from exposer.network.file.outside import OF_SCRIPTS
+from exposer.network.file.parts import Scripts
+from exposer.network.file.scripts import STEPS, scripts_of
+from exposer.network.plan_cli import plan_at
+
+# After Starship's starship/tests/e2e/configs/one-chain-custom-scripts.yaml.
+STARSHIP_CUSTOM = (
+    MINIMAL
+    + """\
+    scripts:
+      createGenesis:
+        file: scripts/create-custom-genesis.sh
+      updateGenesis:
+        file: scripts/update-custom-genesis.sh
+      updateConfig:
+        file: scripts/update-custom-config.sh
+      createValidator:
+        file: scripts/create-custom-validator.sh
+      transferTokens:
+        file: scripts/transfer-custom-tokens.sh
+"""
+)
+
+
+def load(directory: Path, text: str) -> Document:
+    """The document of a network file with ``text``."""
+    path = directory / "network.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_document(path)
+
+
+@pytest.fixture
+def _scripts(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    for name in ("create-custom-genesis", "update-custom-genesis", "update-custom-config", "create-custom-validator"):
+        (tmp_path / f"scripts/{name}.sh").write_text(f"#!/bin/bash\necho {name}\n", encoding="utf-8")
+
+
+@pytest.mark.usefixtures("_scripts")
+def test_the_scripts_of_a_starship_file_are_taken_as_they_are(tmp_path: Path) -> None:
+    """Each runs in place of the step that does its work, and what no step does is named in the one warning."""
+    document = load(tmp_path, STARSHIP_CUSTOM)
+    scripts = scripts_of(document.network.chains[0], document.directory)
+
+    assert set(scripts) == {"init-genesis", "update-genesis", "init-config", "create-validator"}
+    assert scripts["init-config"] == b"#!/bin/bash\necho update-custom-config\n"
+    assert document.warnings[0].endswith(": transferTokens: not exposer's job, left out (--strict refuses them)")
+
+
+def test_a_genesis_of_ours_can_be_updated_by_a_script(tmp_path: Path) -> None:
+    """It needs no createGenesis, and takes no step's place."""
+    document = load(tmp_path, CHAIN + "scripts: {updateGenesis: {data: 'jq .'}}\n")
+    genesis = plan_at("kubernetes", document).pods[0].steps[1]
+
+    assert genesis.name == "init-genesis"
+    assert genesis.environment["UPDATE_SCRIPT"] == "/scripts/update-genesis"
+    assert "STEP_SCRIPT" not in genesis.environment
+    assert "scripts" in {mount.volume for mount in genesis.mounts}
+
+
+def test_every_name_has_its_step() -> None:
+    """No field of the model is without a step, and none of the names is both run and left out."""
+    assert set(STEPS) == set(Scripts.model_fields)
+    assert not {info.alias or name for name, info in Scripts.model_fields.items()} & set(OF_SCRIPTS)
+
+
+def test_the_text_of_a_script_wins_over_its_file(tmp_path: Path) -> None:
+    """As in Starship, whose command puts a file's content there; the file need not be there."""
+    document = load(tmp_path, CHAIN + "scripts: {init-config: {file: nowhere.sh, data: 'echo $A', name: x}}\n")
+
+    assert scripts_of(document.network.chains[0], tmp_path) == {"init-config": b"echo $A"}

@@ -1,0 +1,51 @@
+import json
+from pathlib import Path
+
+import pytest
+from network_world import MINIMAL
+
+from exposer.cli import main
+
+
+def test_the_table_has_a_row_for_each_pod(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Steps stand in their order, and what runs beside the node is named."""
+    path = tmp_path / "network.yaml"
+    path.write_text(MINIMAL + "    faucet: {enabled: true}\n", encoding="utf-8")
+
+    assert main(["plan", str(path), "--at", "kubernetes"]) == 0
+    rows = [row for row in capsys.readouterr().out.splitlines() if "cosmoshub-4-" in row]
+    assert len(rows) == 3
+    assert "copy-binary > init-genesis > init-config > init-faucet" in rows[0]
+    assert "exposer, faucet" in rows[0]
+    assert "wait-for-chains > init-validator > init-config" in rows[1]
+    assert "exposer, create-validator" in rows[1]
+
+
+def test_the_plan_as_data_has_all_of_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """JSON has every container's command, environment, mounts, ports and image, and nothing was written."""
+    path = tmp_path / "network.yaml"
+    path.write_text(MINIMAL.replace(": 3", ": 2") + "    balances: []\n", encoding="utf-8")
+
+    assert main(["plan", str(path), "--at", "compose", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    pods = {pod["name"]: pod for pod in plan["pods"]}
+    assert [*pods] == ["cosmoshub-4-genesis-0", "cosmoshub-4-validator-0"]
+    gate = next(step for step in pods["cosmoshub-4-validator-0"]["steps"] if step["name"] == "wait-for-chains")
+    assert gate["environment"]["GENESIS_HOST"] == "cosmoshub-4-genesis-0-exposer"
+    assert gate["environment"]["GENESIS_P2P_HOST"] == "cosmoshub-4-genesis-0"
+    node = pods["cosmoshub-4-genesis-0"]["node"]
+    assert node["mounts"] == [{"volume": "node", "path": "/chain", "read_only": False}]
+    assert node["ports"]["rpc"] == 26657
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_the_default_network_has_a_plan_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a file it is the network that `exposer up` would run, with the ports that it would like to have."""
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["plan", "--validators", "2", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["pods"]
+    assert (first["node"]["ports"]["rpc"], second["node"]["ports"]["rpc"]) == (26657, 26757)
+    assert [*tmp_path.iterdir()] == []

@@ -1,0 +1,210 @@
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from network_world import MINIMAL
+from ruamel.yaml import YAML
+
+from exposer.accounts.keyfile import load_keys
+from exposer.cli import main
+
+
+def network(directory: Path, text: str = "") -> Path:
+    """A network file of two validators."""
+    path = directory / "network.yaml"
+    path.write_text(MINIMAL.replace(": 3", ": 2") + text, encoding="utf-8")
+    return path
+
+
+def mode(path: Path) -> int:
+    """Its permissions."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("what", ["compose", "k8s"])
+def test_fresh_keys_are_kept_by_the_next_rendering(tmp_path: Path, what: str) -> None:
+    """Rendering again, for more validators too, changes no key; who may not look into the directory sees none."""
+    path, output = network(tmp_path), tmp_path / "out"
+
+    assert main(["render", what, str(path), "-o", str(output)]) == 0
+    before = (output / "keys/keys.json").read_bytes()
+    assert mode(output / "keys") == 0o700
+    assert main(["render", what, str(path), "-o", str(output), "--validators", "9"]) == 0
+    assert (output / "keys/keys.json").read_bytes() == before
+    assert load_keys(output / "keys/keys.json", "").at("validators", 50).index == 50  # one entry serves any ordinal
+
+
+def test_no_mnemonic_is_in_what_others_may_read(tmp_path: Path) -> None:
+    """Of the manifests the Secret alone has the keys, and nobody but its owner can read that file."""
+    output = tmp_path / "out"
+    assert main(["render", "k8s", str(network(tmp_path)), "-o", str(output)]) == 0
+    words = {
+        entry["mnemonic"] for role in json.loads((output / "keys/keys.json").read_bytes()).values() for entry in role
+    }
+
+    for path in output.rglob("*"):
+        if path.is_file() and any(mnemonic in path.read_text() for mnemonic in words):
+            assert path in {output / "keys.yaml", output / "keys/keys.json"}
+            assert mode(path) == 0o600
+
+
+@pytest.mark.parametrize("what", ["compose", "k8s"])
+def test_a_throwaway_network_renders_the_same_everywhere(tmp_path: Path, what: str) -> None:
+    """Its keys follow from its name: two renderings are equal, byte for byte, and a stream needs no directory."""
+    path = network(tmp_path, "throwaway: true\n")
+    for name in ("one", "two"):
+        assert main(["render", what, str(path), "-o", str(tmp_path / name)]) == 0
+
+    def content(name: str) -> dict[str, bytes]:
+        """Relative path -> bytes."""
+        root = tmp_path / name
+        return {str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()}
+
+    assert content("one") == content("two")
+
+
+def test_a_stream_has_every_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a directory all objects come in one stream, for kubectl apply -f -."""
+    assert main(["render", "k8s", str(network(tmp_path, "throwaway: true\n"))]) == 0
+    kinds = [entry["kind"] for entry in YAML(typ="safe").load_all(capsys.readouterr().out)]
+
+    assert kinds.count("StatefulSet") == 2
+    assert "Kustomization" not in kinds
+
+
+def test_a_stream_keeps_no_fresh_keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Keys that nobody would find again are refused, with what to do."""
+    assert main(["render", "k8s", str(network(tmp_path))]) == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "exposer keys new FILE" in printed.err
+
+
+def test_without_a_kustomization_the_directory_can_be_applied(tmp_path: Path) -> None:
+    """--plain leaves manifests alone: kubectl apply -f reads every file of a directory."""
+    assert (
+        main(["render", "k8s", str(network(tmp_path, "throwaway: true\n")), "-o", str(tmp_path / "out"), "--plain"])
+        == 0
+    )
+
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".yaml"}
+    assert not (tmp_path / "out/kustomization.yaml").exists()
+
+
+@pytest.mark.parametrize("what", ["compose", "k8s"])
+def test_a_fault_leaves_nothing_written(tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What cannot be rendered is refused before the first file: here a build without an image that can build."""
+    path = network(tmp_path, "    build: {enabled: true, source: v1.0.0}\n")
+
+    assert main(["render", what, str(path), "-o", str(tmp_path / "out")]) == 3
+    assert "images.build" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "name"), [("compose", "compose.yaml"), ("k8s", "kustomization.yaml"), ("k8s", "cosmoshub-4.yaml")]
+)
+def test_a_file_of_the_users_is_not_replaced(
+    tmp_path: Path, what: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that no rendering made stays as it is, and no other one is written; an earlier rendering's is replaced."""
+    path, output = network(tmp_path, "throwaway: true\n"), tmp_path / "out"
+    output.mkdir()
+    (output / name).write_text("theirs: true\n")
+
+    assert main(["render", what, str(path), "-o", str(output)]) == 5
+    assert f"{output / name} was not made by exposer render; move it away" in capsys.readouterr().err
+    assert [(file.name, file.read_text()) for file in output.iterdir()] == [(name, "theirs: true\n")]
+
+    (output / name).unlink()
+    for _ in range(2):
+        assert main(["render", what, str(path), "-o", str(output)]) == 0
+
+
+def test_a_network_file_is_not_replaced_by_its_own_rendering(tmp_path: Path) -> None:
+    """It lies where its manifests go, and its chain gives one of them its name."""
+    path = network(tmp_path, "throwaway: true\n")
+    path.write_text(path.read_text().replace("id: cosmoshub-4", "id: network"))
+    before = path.read_text()
+
+    assert main(["render", "k8s", str(path), "-o", str(tmp_path)]) == 5
+    assert path.read_text() == before
+
+
+FAUCET = "throwaway: true\nfaucet: {enabled: true}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("SECRET='a b'\n# mine", "SECRET='a b'\n# mine\nCOMPOSE_PROFILES=faucet\n"),
+        ("COMPOSE_PROFILES=faucet,mine\n", "COMPOSE_PROFILES=faucet,mine\n"),
+        ("", "COMPOSE_PROFILES=faucet\n"),
+    ],
+)
+def test_variables_of_the_user_stay(tmp_path: Path, before: str, after: str) -> None:
+    """The .env beside the network file is where its variables are: the profile is added, once, and its mode is kept."""
+    path = network(tmp_path, FAUCET)
+    (tmp_path / ".env").write_text(before)
+    (tmp_path / ".env").chmod(0o600)
+
+    for _ in range(2):
+        assert main(["render", "compose", str(path), "-o", str(tmp_path)]) == 0
+        assert (tmp_path / ".env").read_text() == after
+    assert mode(tmp_path / ".env") == 0o600
+
+
+def test_keys_are_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Fresh keys stay when the network file names others; a copy of those that it names is followed as they grow."""
+    output = tmp_path / "out"
+    kept = output / "keys/keys.json"
+    assert main(["render", "compose", str(network(tmp_path)), "-o", str(output)]) == 0
+    before = kept.read_bytes()
+
+    assert main(["render", "compose", str(network(tmp_path, "throwaway: true\n")), "-o", str(output)]) == 5
+    assert "has other keys, and keys are never overwritten" in capsys.readouterr().err
+    assert kept.read_bytes() == before
+
+    grown = json.loads(before)
+    grown["keys"].append({"name": "more", "mnemonic": grown["keys"][0]["mnemonic"]})
+    (tmp_path / "mine.json").write_text(json.dumps(grown))
+    assert main(["render", "compose", str(network(tmp_path, "keys: mine.json\n")), "-o", str(output)]) == 0
+    assert json.loads(kept.read_bytes()) == grown
+
+
+@pytest.mark.parametrize("what", ["compose", "k8s"])
+def test_keys_that_anybody_can_make_are_not_kept_as_fresh_ones(
+    tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A network that is no longer one to throw away gets keys of its own, or is told where the old ones lie."""
+    output = tmp_path / "out"
+    assert main(["render", "compose", str(network(tmp_path, "throwaway: true\n")), "-o", str(output)]) == 0
+
+    assert main(["render", what, str(network(tmp_path)), "-o", str(output)]) == 3
+    assert "which anybody can make; delete it" in capsys.readouterr().err
+    (output / "keys/keys.json").unlink()
+    assert main(["render", what, str(network(tmp_path)), "-o", str(output)]) == 0
+
+
+def test_containers_can_read_what_is_mounted(tmp_path: Path) -> None:
+    """Whoever renders may keep new files to himself (umask 077): a container's user reads them all the same."""
+    former = os.umask(0o077)
+    try:
+        assert main(["render", "compose", str(network(tmp_path, FAUCET)), "-o", str(tmp_path / "out")]) == 0
+    finally:
+        os.umask(former)
+
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert {mode(path) for path in files} == {0o644}
+    assert mode(tmp_path / "out/keys") == 0o700
+
+
+@pytest.mark.parametrize("what", ["compose", "k8s"])
+def test_a_binary_of_this_machine_is_in_no_image(tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A path from the network file is what `exposer up` takes; a container would say that there is no such file."""
+    path = network(tmp_path, "    binary: ./gaiad\nthrowaway: true\n")
+
+    assert main(["render", what, str(path)]) == 3
+    assert "binary: ./gaiad is a path from the network file, which no image has" in capsys.readouterr().err
