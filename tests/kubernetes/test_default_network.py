@@ -116,19 +116,18 @@ def test_a_node_is_drained(network: LiveCluster, tell: Callable[[str], None]) ->
     others: dict[str, int] = {}  # of each evicted pod: how many others were ready then
 
     def all_moved(pods: Pods) -> bool:
+        if not pods.keys() >= set(PODS):
+            return False  # the watch has just begun, or a pod is gone
         for name, uid in moving.items():
-            metadata = pods[name]["metadata"] if name in pods else {}
-            if metadata.get("uid") == uid and "deletionTimestamp" in metadata:
-                others.setdefault(name, sum(is_ready(pod) for other, pod in pods.items() if other != name))
-        return all(
-            name in pods and pods[name]["spec"].get("nodeName") != node and is_ready(pods[name]) for name in PODS
-        )
+            metadata = pods[name]["metadata"]
+            if metadata["uid"] == uid and "deletionTimestamp" in metadata:
+                others.setdefault(name, sum(is_ready(pods[other]) for other in PODS if other != name))
+        return all(pods[name]["spec"].get("nodeName") != node and is_ready(pods[name]) for name in PODS)
 
     began = time.monotonic()
     drain = ["kubectl", "drain", node, "--ignore-daemonsets", "--delete-emptydir-data", f"--timeout={LIMIT}s"]
-    selection = (
-        f"--pod-selector=app.kubernetes.io/instance={budget['metadata']['labels']['app.kubernetes.io/instance']}"
-    )
+    chain = budget["metadata"]["labels"]["app.kubernetes.io/instance"]
+    selection = f"--pod-selector=app.kubernetes.io/instance={chain}"
     with subprocess.Popen([*drain, selection], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as draining:
         try:
             network.until(f"the pods of {node} are ready elsewhere", all_moved)
