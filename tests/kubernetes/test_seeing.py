@@ -37,7 +37,9 @@ class Person:
 
     def pods(self, *arguments: str) -> dict[str, Any]:
         """What ``status --json`` says of each pod."""
-        return {pod["name"]: pod for pod in json.loads(self.run("status", "--json", *arguments).stdout)["pods"]}
+        ended = self.run("status", "--json", *arguments)
+        assert ended.stdout, ended.stderr
+        return {pod["name"]: pod for pod in json.loads(ended.stdout)["pods"]}
 
 
 def person(cluster: LiveCluster, name: str, directory: Path, rules: list[dict[str, list[str]]]) -> Person:
