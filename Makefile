@@ -12,20 +12,26 @@ help: ## this list
 
 setup: $(VENV)/.complete ## a virtual environment in .venv with everything in it, from hashed requirements
 
-$(VENV)/.complete: requirements/dev.txt pyproject.toml
+$(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml # what `make up` needs: a tenth of it all
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 3; }
+	@echo "setting up $(VENV), once: a minute or less"
 	$(PYTHON) -m venv $(VENV)
-	$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/build.txt --requirement requirements/runtime.txt
 	$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-up: setup ## a network on this machine, until Ctrl-C (ARGS="--validators 7", see docs/network.md)
+$(VENV)/.complete: $(VENV)/.runtime requirements/dev.txt
+	@echo "setting up what tests and checks need, once: 0.9 GB, a minute or two"
+	$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+up: $(VENV)/.runtime ## a network on this machine, until Ctrl-C (ARGS="--validators 7", see docs/network.md)
 	@$(RUN)/exposer up $(ARGS)
 
-down: setup ## stop it (ARGS=--volumes deletes what it left)
+down: $(VENV)/.runtime ## stop it (ARGS=--volumes deletes what it left)
 	@$(RUN)/exposer down $(ARGS)
 
-status: setup ## what it does, from another terminal (ARGS=--json)
+status: $(VENV)/.runtime ## what it does, from another terminal (ARGS=--json)
 	@$(RUN)/exposer status $(ARGS)
 
 test: setup ## the tests (those of real binaries are skipped until `make binaries`)

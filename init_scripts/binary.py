@@ -16,6 +16,8 @@ from exposer.orphans import dying_with_parent
 log = logging.getLogger(__name__)
 KEYRING = ("--keyring-backend", "test")
 _LIMIT = 600.0  # seconds; the slowest known command, on a genesis of gigabytes, needs minutes
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_HELP = re.compile(r"(?:Usage|Aliases|Examples|Flags|Global Flags):")
 _TAIL_LINES = 12
 
 
@@ -101,9 +103,19 @@ def _shown(arguments: Sequence[str]) -> str:
     return " ".join(arguments)
 
 
+def _without_help(text: str) -> str:
+    """``text`` without cobra's help, which stands before the cause in some binaries and behind it in others."""
+    kept, helps = [], False
+    for line in text.splitlines():
+        helps = bool(_HELP.match(line)) or (helps and (not line.strip() or line[0].isspace()))
+        if not helps:
+            kept.append(line)
+    return "\n".join(kept) or text
+
+
 def _last_lines(done: subprocess.CompletedProcess[str], secret: Mnemonic | None) -> str:
     text = done.stderr.strip() or done.stdout.strip() or f"no output, exit code {done.returncode}"
-    text = re.split(r"\n(?:Usage:|goroutine \d+ )", text)[0]  # cobra's whole help, or a panic's stack, below the cause
+    text = _without_help(re.split(r"\ngoroutine \d+ ", _COLOURS.sub("", text))[0])  # nor with a panic's stack
     if secret:
         word = rf"\b(?:{'|'.join(secret.reveal().split())})\b"
         text = re.sub(rf"{word}(?:\W+{word})+", "***", text)  # the parts of a mnemonic too, however they are written

@@ -19,12 +19,12 @@ from exposer.network.names import pod_names
 from exposer.network.places import Cluster, ComposeProject
 from exposer.network.plan import Container, Plan, Pod, build_plan
 from exposer.network.site import PodPorts, Site, preferred
+from exposer.network.table import aligned
 from exposer.network.wanted import Wanted, choose_document
 
-Place = Literal["processes", "compose", "kubernetes"]
-PLACES: tuple[Place, ...] = ("processes", "compose", "kubernetes")
-_WIDE = 1 << 12
-"""Characters of a line that nobody's terminal cuts."""
+Place = Literal["processes", "compose", "k8s"]
+PLACES: tuple[Place, ...] = ("processes", "compose", "k8s")
+_COLUMNS = ("pod", "steps", "node", "beside it", "ports")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     if options.json:
         sys.stdout.write(json.dumps(to_json(plan), indent=2, ensure_ascii=False) + "\n")
     else:
-        Console(width=None if sys.stdout.isatty() else _WIDE).print(_table(plan))
+        _show(plan)
     return ExitCode.DONE
 
 
@@ -57,7 +57,7 @@ def plan_at(place: Place, document: Document) -> Plan:
 def _site(place: Place, document: Document) -> Site:
     if place == "compose":
         return ComposeProject(document.network, document.directory)
-    if place == "kubernetes":
+    if place == "k8s":
         return Cluster(document.network, document.directory)
     pods = [name for chain in document.network.chains for name in pod_names(chain)]
     ports = {
@@ -107,16 +107,25 @@ def _container(container: Container) -> dict[str, Any]:
     }
 
 
-def _table(plan: Plan) -> Table:
-    table = Table("pod", "steps", "node", "beside it", "ports", title=plan.name, title_justify="left")
-    for pod in plan.pods:
-        beside = [pod.exposer, *([pod.faucet] if pod.faucet else []), *pod.after_start]
-        ports = {name: port for container in pod.containers for name, port in container.ports.items()}
-        table.add_row(
-            pod.name,
-            " > ".join(step.name for step in pod.steps),
-            " ".join(pod.node.command),
-            ", ".join(container.name for container in beside),
-            " ".join(f"{name}:{port}" for name, port in ports.items()),
-        )
-    return table
+def _show(plan: Plan) -> None:
+    """A table on a terminal, plain columns elsewhere."""
+    rows = [_row(pod) for pod in plan.pods]
+    if not sys.stdout.isatty():
+        sys.stdout.write(aligned([tuple(column.upper() for column in _COLUMNS), *rows]))
+        return
+    table = Table(*_COLUMNS, title=plan.name, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _row(pod: Pod) -> tuple[str, ...]:
+    beside = [pod.exposer, *([pod.faucet] if pod.faucet else []), *pod.after_start]
+    ports = {name: port for container in pod.containers for name, port in container.ports.items()}
+    return (
+        pod.name,
+        " > ".join(step.name for step in pod.steps),
+        " ".join(pod.node.command),
+        ", ".join(container.name for container in beside),
+        " ".join(f"{name}:{port}" for name, port in ports.items()),
+    )

@@ -44,6 +44,8 @@ def main(argv: Sequence[str]) -> int:
             _refuse_another(options.output / file.path, file)
         for file in files:
             _write(options.output, file)
+        then = "docker compose up --detach --wait" if options.what == "compose" else "kubectl apply -k ."
+        log.info("%d files are in %s; there, %s starts the network", len(files), options.output, then)
     else:
         _print(files)
     return ExitCode.DONE
@@ -77,7 +79,7 @@ def _compose(document: Document, output: Path | None) -> list[RenderedFile]:
 
 
 def _kubernetes(document: Document, options: argparse.Namespace) -> list[RenderedFile]:
-    plan = plan_at("kubernetes", document)
+    plan = plan_at("k8s", document)
     keys = keys_of(document, options.output / _KEPT if options.output else None)
     files = render_kubernetes(plan, document, keys)
     plain = options.plain or not options.output

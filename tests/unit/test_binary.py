@@ -19,6 +19,23 @@ def binary(directory: Path, script: str) -> ChainBinary:
     return ChainBinary(str(path), directory)
 
 
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "Usage:\\n  chaind validate [flags]\\n\\nFlags:\\n  -h, --help  help\\n\\n\\033[90m5:36PM\\033[0m ERR the cause\\n",
+        "the cause\\nUsage:\\n  chaind validate [flags]\\n\\nGlobal Flags:\\n      --home string\\n",
+    ],
+)
+def test_a_refusal_is_told_without_the_help(tmp_path: Path, printed: str) -> None:
+    """Cobra prints a command's whole help before or behind the cause, and some binaries in colours."""
+    with pytest.raises(BinaryFailedError) as caught:
+        binary(tmp_path, f'printf "{printed}" >&2; exit 1').run("validate")
+
+    assert str(caught.value).strip().endswith("the cause")
+    assert not {"Usage", "help", "\033", "--home"} & set(str(caught.value).replace(":", " ").split())
+    assert "\033" not in str(caught.value)
+
+
 def test_a_panic_keeps_its_cause(tmp_path: Path) -> None:
     """Of a Go program that panics the cause is told, and not the stack below it."""
     stack = "".join(f"main.f{number}(...)\\n\\tmain.go:{number}\\n" for number in range(40))

@@ -49,7 +49,7 @@ def test_all_faults_are_reported_together(tmp_path: Path) -> None:
     """Several faults come at once, in the order of the file."""
     found = faults(tmp_path, "chainz: 1\n" + MINIMAL.replace(": 3", ": three") + "    coins: 5\n")
 
-    assert found[0] == "3 faults, nothing was started:"
+    assert found[0] == "3 faults:"
     assert [line.split(": ")[0] for line in found[1:]] == ["network.yaml:1", "network.yaml:6", "network.yaml:7"]
 
 

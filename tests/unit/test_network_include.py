@@ -120,7 +120,7 @@ def test_faults_name_the_file_line_and_position_of_their_own(tmp_path: Path) -> 
         load(tmp_path, files)
 
     assert str(caught.value).replace(f"{tmp_path}/", "").splitlines() == [
-        "3 faults, nothing was started:",
+        "3 faults:",
         "a.yaml:5: chains[0].coins: must be coins like 100stake,5uatom",
         "b.yaml:6: chains[1].denom: must be a denomination of 3 to 128 characters, like uatom",
         "network.yaml:5: chains[0].numValidators: must be at least 1",

@@ -57,7 +57,7 @@ def test_the_scripts_of_a_starship_file_are_taken_as_they_are(tmp_path: Path) ->
 def test_a_genesis_of_ours_can_be_updated_by_a_script(tmp_path: Path) -> None:
     """It needs no createGenesis, and takes no step's place."""
     document = load(tmp_path, CHAIN + "scripts: {updateGenesis: {data: 'jq .'}}\n")
-    genesis = plan_at("kubernetes", document).pods[0].steps[1]
+    genesis = plan_at("k8s", document).pods[0].steps[1]
 
     assert genesis.name == "init-genesis"
     assert genesis.environment["UPDATE_SCRIPT"] == "/scripts/update-genesis"

@@ -12,7 +12,7 @@ def test_the_table_has_a_row_for_each_pod(capsys: pytest.CaptureFixture[str], tm
     path = tmp_path / "network.yaml"
     path.write_text(MINIMAL + "    faucet: {enabled: true}\n", encoding="utf-8")
 
-    assert main(["plan", str(path), "--at", "kubernetes"]) == 0
+    assert main(["plan", str(path), "--at", "k8s"]) == 0
     rows = [row for row in capsys.readouterr().out.splitlines() if "cosmoshub-4-" in row]
     assert len(rows) == 3
     assert "copy-binary > init-genesis > init-config > init-faucet" in rows[0]

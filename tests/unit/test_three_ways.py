@@ -167,7 +167,7 @@ def of_service(service: Mapping[str, Any], name: str) -> Shown:
 
 def test_manifests_are_what_the_plan_says(document: Document, tmp_path: Path) -> None:
     """Each pod of a StatefulSet has the plan's containers in its order, with their commands, environment and mounts."""
-    plan = plan_at("kubernetes", document)
+    plan = plan_at("k8s", document)
     output = tmp_path / "out"
     assert main(["render", "k8s", str(tmp_path / "network.yaml"), "-o", str(output)]) == 0
     objects = [
@@ -218,7 +218,7 @@ def expected_of_containers(plan: Plan) -> dict[str, list[Shown]]:
 
 def test_the_three_plans_differ_in_places_alone(document: Document) -> None:
     """Same pods, steps, order and words; only paths, hosts and ports are those of the place."""
-    machine, compose, cluster = (plan_at(place, document) for place in ("processes", "compose", "kubernetes"))
+    machine, compose, cluster = (plan_at(place, document) for place in ("processes", "compose", "k8s"))
 
     for ours, *theirs in zip(machine.pods, compose.pods, cluster.pods, strict=True):
         for other in theirs:
@@ -248,7 +248,7 @@ def words(pod: Pod) -> list[tuple[str, dict[str, str], set[str]]]:
 
 def test_the_network_has_everything_on(document: Document) -> None:
     """The file that the other tests compare asks for every step and every volume."""
-    plan = plan_at("kubernetes", document)
+    plan = plan_at("k8s", document)
     names = {container.name for pod in plan.pods for container in pod.containers}
     volumes = {mount.volume for pod in plan.pods for container in pod.containers for mount in container.mounts}
 

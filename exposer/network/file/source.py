@@ -86,7 +86,7 @@ def conceal(text: str, written: Mapping[str, str]) -> str:
 def refusal(faults: Iterable[str]) -> BadInputError:
     """The one error that has all of them, each file's in its order."""
     ordered = sorted(dict.fromkeys(faults), key=_order)
-    several = f"{len(ordered)} faults, nothing was started:"
+    several = f"{len(ordered)} faults:"
     return BadInputError("\n".join([several, *ordered] if len(ordered) > 1 else ordered))
 
 
