@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not (shutil.which("go") and shutil.which("gcc"))
 
 @pytest.mark.parametrize(
     ("compiler", "code", "told"),
-    [("gcc -m64", 2, "no binary 'nosuch'; there are: cometbft cosmovisor evmosd "), ("none", 3, "install gcc")],
+    [("gcc -m64", 2, "no binary 'nosuch'; there are: cometbft cosmovisor docker-compose "), ("none", 3, "install gcc")],
 )
 def test_what_cannot_be_built_is_told_first(compiler: str, code: int, told: str) -> None:
     """An unknown name is answered with those there are; a compiler may have flags, and one that is missing is told."""

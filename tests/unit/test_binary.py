@@ -22,7 +22,7 @@ def binary(directory: Path, script: str) -> ChainBinary:
 @pytest.mark.parametrize(
     "printed",
     [
-        "Usage:\\n  chaind validate [flags]\\n\\nFlags:\\n  -h, --help  help\\n\\n\\033[90m5:36PM\\033[0m ERR the cause\\n",
+        "Usage:\\n  chaind validate [flags]\\n\\nFlags:\\n  --help  help\\n\\n\\033[90m5:36PM\\033[0m ERR the cause\\n",
         "the cause\\nUsage:\\n  chaind validate [flags]\\n\\nGlobal Flags:\\n      --home string\\n",
     ],
 )
