@@ -154,6 +154,15 @@ def test_dollar_signs_of_others_are_theirs(tmp_path: Path) -> None:
     assert chain.scripts.init_config.data == "echo $CHAIN_ID ${X}"
 
 
+def test_a_fault_of_a_value_from_a_variable_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line says what the file has there, and blames no quotes."""
+    monkeypatch.setenv("HOW_MANY", "abc")
+    with pytest.raises(BadInputError) as caught:
+        load(tmp_path, MINIMAL.replace("numValidators: 3", "numValidators: ${HOW_MANY:-2}"))
+
+    assert str(caught.value).endswith("chains[0].numValidators: must be a whole number (of ${HOW_MANY:-2})")
+
+
 def test_no_message_has_the_value_of_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is wrong with what a variable holds, the message shows how the file writes it."""
     monkeypatch.setenv("SECRET", "hunter2hunter2")

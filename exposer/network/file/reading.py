@@ -161,6 +161,7 @@ class _Reader:
             except ValueError as error:
                 return self._without(node, location, str(error))
             self._variables.written[text] = str(node.value)
+            self._places[location] = self._places[location]._replace(asks=str(node.value))
             if node.style is None:  # neither quoted nor a block
                 tag = str(self._resolver.resolve(ScalarNode, text, (True, False))).removeprefix(_TAG)
         try:

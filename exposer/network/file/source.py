@@ -18,10 +18,11 @@ _TELLING = 4
 
 
 class Place(NamedTuple):
-    """A line of a file, counted from 1."""
+    """A line of a file, counted from 1; ``asks`` is what stands there where that asks for variables."""
 
     file: str
     line: int
+    asks: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Source:
             there = self._place(other)
             elsewhere = f" ({there.file}:{there.line})" if there.file != place.file else ""
             text = text.replace("{other}", self._spell(other) + elsewhere)
+        if location in self.places and place.asks:  # quotes are not what is wrong with it
+            text = f"{text.replace(', without quotes', '')} (of {place.asks})"
         where = f"{place.file}:{place.line}" if place.line else place.file
         field = f"{self._spell(location)}: " if location else ""
         return f"{where}: {field}{conceal(text, self.written)}"
