@@ -1,6 +1,7 @@
 """A compose project on the real engine: brought up, asked and disturbed with ``docker compose``, as a user could."""
 
 import hashlib
+import itertools
 import json
 import os
 import subprocess
@@ -122,6 +123,10 @@ class ComposeProject:
         assert len(self.digests()) == 1
 
 
+_NETWORKS = itertools.cycle(range(226, 244))
+"""Second numbers of addresses below 10 that no other project of these tests has."""
+
+
 @contextmanager
 def compose_project(directory: Path, scratch: Path) -> Iterator[ComposeProject]:
     """The project in ``directory`` under a name of its own, and nothing of it afterwards."""
@@ -130,8 +135,8 @@ def compose_project(directory: Path, scratch: Path) -> Iterator[ComposeProject]:
     quiet = "".join(f"  {name}: {{ports: !reset []}}\n" for name, service in services.items() if "ports" in service)
     override = scratch / "override.yaml"
     override.write_text(f"services:\n{quiet}", encoding="utf-8")
-    unique = uuid.uuid4()
-    project = ComposeProject(f"test-{unique.hex[:8]}", (file, override), f"10.{226 + unique.int % 18}")
+    # the next network, not any: two projects may be there at a time, and Docker refuses what overlaps
+    project = ComposeProject(f"test-{uuid.uuid4().hex[:8]}", (file, override), f"10.{next(_NETWORKS)}")
     try:
         yield project
     finally:
