@@ -44,7 +44,8 @@ def main(argv: Sequence[str]) -> int:
             _refuse_another(options.output / file.path, file)
         for file in files:
             _write(options.output, file)
-        then = "docker compose up --detach --wait" if options.what == "compose" else "kubectl apply -k ."
+        apply = "kubectl apply -k ." if any(file.path == KUSTOMIZATION for file in files) else "kubectl apply -f ."
+        then = "docker compose up --detach --wait" if options.what == "compose" else apply
         log.info("%d files are in %s; there, %s starts the network", len(files), options.output, then)
     else:
         _print(files)

@@ -93,6 +93,20 @@ def test_without_a_kustomization_the_directory_can_be_applied(tmp_path: Path) ->
     assert not (tmp_path / "out/kustomization.yaml").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(["compose"], "docker compose up"), (["k8s"], "kubectl apply -k ."), (["k8s", "--plain"], "kubectl apply -f .")],
+)
+def test_a_rendering_says_what_starts_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    """The command is one that works in the directory that was written."""
+    path = network(tmp_path, "throwaway: true\n")
+
+    assert main(["render", *arguments, str(path), "-o", str(tmp_path / "out")]) == 0
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("what", ["compose", "k8s"])
 def test_a_fault_leaves_nothing_written(tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What cannot be rendered is refused before the first file: here a build without an image that can build."""
