@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import witness
 from matrix import MATRIX
+from project import ROOT, real_binary
 from real_chains import CHAINS, RealChain
 from witness import WITNESS
 
-ROOT = Path(__file__).parent.parent
 _BESIDE = "is not beside the repository"
 
 
@@ -123,14 +123,6 @@ def chain(request: pytest.FixtureRequest) -> RealChain:
     real: RealChain = request.param
     real_binary(real.binary)
     return real
-
-
-def real_binary(name: str) -> str:
-    """A real chain binary's path; its tests are skipped where ``make binaries`` has not built it."""
-    directory = Path(os.environ.get("TEST_BINARIES", ROOT / ".cache/bin"))
-    if not (directory / name).is_file():
-        pytest.skip(f"no real {name}; `make binaries` builds it")
-    return str(directory / name)
 
 
 @pytest.hookimpl(trylast=True)

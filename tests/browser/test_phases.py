@@ -9,9 +9,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from browser_world import PICTURES, ROOT, STEPS, Watched, genesis_pod, held, run
+from browser_world import PICTURES, STEPS, Watched, genesis_pod, held, run
 from networks import write_keys
 from playwright.sync_api import Browser, expect
+from project import ROOT
 from sidecar_process import Sidecar, running
 
 

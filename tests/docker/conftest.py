@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from conftest import ROOT
+from project import ROOT
 
 
 @pytest.fixture(scope="session")

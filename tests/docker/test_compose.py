@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from compose_project import ComposeProject, compose_project
-from conftest import ROOT
 from live_network import eventually, get_json
+from project import ROOT
 
 from exposer import __version__
 from exposer.cli import main

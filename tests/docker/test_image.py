@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from compose_project import LIMIT, docker
-from conftest import ROOT
 from containers import becomes_healthy, exit_code, inspect, run, running, volume
 from packaging.utils import canonicalize_name
+from project import ROOT
 
 from exposer import __version__
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from compose_project import LIMIT, docker
-from conftest import ROOT
 from containers import inspect, run, volume
 from go_world import GENESIS, GitRepository, program
+from project import ROOT
 
 from exposer import __version__
 

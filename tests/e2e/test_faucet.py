@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import real_binary
 from faucet_world import SEQUENCE_ERROR, Coin, FaucetWorld, credit_all, insist
 from live_network import eventually
+from project import real_binary
 
 pytestmark = pytest.mark.simd
 

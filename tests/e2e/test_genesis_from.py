@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import real_binary
 from live_network import LIMIT, LiveNetwork, eventually, query
+from project import real_binary
 from real_chains import CHAINS, RealChain
 
 from exposer.accounts.address import encode_address

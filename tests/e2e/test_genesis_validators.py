@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import real_binary
 from live_network import LiveNetwork, eventually, get_json
+from project import real_binary
 from real_chains import CHAINS, RealChain
 
 from exposer.accounts.keyfile import Key, load_keys

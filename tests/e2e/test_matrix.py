@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import real_binary
 from live_network import LiveNetwork, Process, eventually, get_json, query
 from matrix import MATRIX
+from project import real_binary
 from real_chains import CHAINS, RealChain
 
 pytestmark = pytest.mark.timeout(600)  # seconds, on a machine that does other things too

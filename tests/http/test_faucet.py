@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from networks import fresh_mnemonic
+from project import ROOT
 
 from exposer.accounts.address import Algorithm, encode_address
 from exposer.accounts.hd import derive_secp256k1, standard_path
@@ -20,7 +21,7 @@ from exposer.faucet.problem import Code
 from exposer.faucet.settings import FaucetSettings
 from exposer.settings import read_settings
 
-DOCS = (Path(__file__).parents[2] / "docs/faucet.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs/faucet.md").read_text(encoding="utf-8")
 GOOD = encode_address("cosmos", b"\x01" * 20)
 CHECKSUMMED = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"  # of EIP-55's own examples
 

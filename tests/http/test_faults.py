@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from project import ROOT
 from sidecar_world import (
     FILES,
     LARGE,
@@ -32,7 +33,7 @@ from volume_faults import ARTIFACT, DURING, FAULTS, NEEDED_BY, markdown
 from exposer.progress import Progress, write_progress
 from exposer.server.sidecar import PATHS, Sidecar
 
-DOCS = Path(__file__).parents[2] / "docs/faults.md"
+DOCS = ROOT / "docs/faults.md"
 ENDPOINTS = tuple(path.replace("{name}", "data") for path in PATHS)
 DATA = b'{"any": "bytes"}\n'
 NOBODY = 65534

@@ -5,9 +5,10 @@ import hashlib
 import re
 from pathlib import Path
 
+from project import ROOT
 from sidecar_world import calling
 
-PAGE = Path(__file__).parents[2] / "exposer/server/page.html"
+PAGE = ROOT / "exposer/server/page.html"
 
 
 async def test_policy(tmp_path: Path) -> None:

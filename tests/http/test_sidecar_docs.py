@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from project import ROOT
 from sidecar_world import calling, commit_all
 
 from exposer.errors import BadInputError
@@ -15,7 +16,7 @@ from exposer.server.settings import ServerSettings, strange_names
 from exposer.server.sidecar import PATHS
 from exposer.settings import read_settings, table
 
-DOCS = (Path(__file__).parents[2] / "docs/sidecar.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs/sidecar.md").read_text(encoding="utf-8")
 
 
 def test_settings_table() -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from live_cluster import LIMIT, RESTRICTED, LiveCluster, kubectl
+from project import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 _LIVE: list[LiveCluster] = []
 """The namespaces that are there now; what is in them is told when a test fails."""
 

@@ -3,16 +3,16 @@
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from live_cluster import LIMIT, LiveCluster, Pods, is_ready, kubectl, statuses
+from project import ROOT
 
 GENESIS = "cometbft-1-genesis-0"
 VALIDATORS = [f"cometbft-1-validator-{ordinal}" for ordinal in range(3)]
 PODS = [GENESIS, *VALIDATORS]
-MANIFESTS = Path(__file__).parent.parent.parent / "k8s/default"
+MANIFESTS = ROOT / "k8s/default"
 
 
 @pytest.fixture(scope="module")

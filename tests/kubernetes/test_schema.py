@@ -8,10 +8,10 @@ from kubernetes_validate import ValidationError, validate
 from kubernetes_validate.utils import all_versions
 from live_cluster import LiveCluster, kubectl
 from manifest_world import BARE, EVERYTHING, KEYS, load
+from project import ROOT
 
 from exposer.network.kubernetes.files import render_kubernetes
 
-ROOT = Path(__file__).parents[2]
 CHECKED_IN = sorted((ROOT / "k8s").iterdir())
 VERSIONS = [version for version in dict.fromkeys(all_versions()) if int(version.split(".")[1]) >= 29]
 """From the first with native sidecars to the newest that is known."""

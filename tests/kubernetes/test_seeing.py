@@ -12,12 +12,13 @@ import pytest
 from cluster_pods import RULES, SEEN, SLEEP, container, manifest, world
 from live_cluster import LIMIT, LiveCluster, kubectl
 from live_network import eventually
+from project import ROOT
 
 import exposer
 from exposer.errors import ExitCode
 
 IMAGE = f"exposer:{exposer.__version__}"
-MANIFESTS = Path(__file__).parent.parent.parent / "k8s/default"
+MANIFESTS = ROOT / "k8s/default"
 NAMES = {seen: pod["metadata"]["name"] for seen, pod in world(IMAGE).items()}
 
 

@@ -3,17 +3,17 @@
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
 from live_cluster import LiveCluster, statuses
 from live_network import get_json
+from project import ROOT
 
 GENESIS = "simapp-1-genesis-0"
 VALIDATORS = [f"simapp-1-validator-{ordinal}" for ordinal in range(3)]
 PODS = [GENESIS, *VALIDATORS]
-MANIFESTS = Path(__file__).parent.parent.parent / "k8s/simd"
+MANIFESTS = ROOT / "k8s/simd"
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import ROOT
+from project import ROOT
 
 pytestmark = pytest.mark.skipif(not (shutil.which("go") and shutil.which("gcc")), reason="Go and gcc build here")
 

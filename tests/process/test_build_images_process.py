@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from go_world import GENESIS, MAIN, STEP, V2, GitRepository, build, command, home, left, pod, program, says, stamps
+from project import ROOT
 from zygote import zygote
 
 from exposer.records import read_record
@@ -19,7 +20,7 @@ from init_scripts.init_build_images import BuildSettings, upgrade_directory
 
 pytestmark = pytest.mark.skipif(not (shutil.which("go") and shutil.which("git")), reason="Go and git build here")
 
-DOCS = Path(__file__).parents[2] / "docs/builds.md"
+DOCS = ROOT / "docs/builds.md"
 
 
 def test_the_layout_of_cosmovisor(code: GitRepository, tmp_path: Path) -> None:

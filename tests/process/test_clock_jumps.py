@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from networks import write_keys
+from project import ROOT
 from scripted_server import Script, ScriptedServer, answer, by_path, file, stall
 from step_faults import CLOCK, GATE, GENESIS, VALIDATOR
 from trees import final_files
 
-SOURCE = Path(__file__).parents[1] / "wall_clock.c"
+SOURCE = ROOT / "tests/support/wall_clock.c"
 GIVEN = 2.0
 _SLACK = 30.0  # seconds for a Python process to start and end, on a machine with more to do
 CONTENT = json.dumps(
@@ -47,7 +48,7 @@ def run(step: str, jumping: dict[str, str], home: Path, leader: str) -> tuple[in
         write_keys(keys, validators=2)
     environment = {
         **jumping,
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(ROOT),
         "CHAIN_DRIVER": "cometbft",
         "CHAIN_ID": "clock-1",
         "CHAIN_DIR": str(home),

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 from networks import write_keys
+from project import ROOT
 from scripted_server import ScriptedServer, answer, by_path, file
 
 from exposer.records import read_records
 
 USER = 10001
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass

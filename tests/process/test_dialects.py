@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, real_binary
 from networks import fresh_mnemonic, write_keys
+from project import ROOT, real_binary
 from real_chains import CHAINS, RealChain
 
 from exposer.accounts.hd import standard_path

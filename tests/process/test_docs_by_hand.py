@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-DOCS = Path(__file__).parents[2] / "docs/steps.md"
+from project import ROOT
+
+DOCS = ROOT / "docs/steps.md"
 
 
 def test_the_example_by_hand_serves_a_node_id(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import real_binary
 from networks import fresh_mnemonic
+from project import real_binary
 
 from exposer.accounts.address import Algorithm, encode_address
 from exposer.accounts.hd import derive_secp256k1, standard_path

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
+from project import ROOT
 from scripted_server import Script, ScriptedServer, answer, dripping, endless, head, raw, reset, stall
 from step_faults import NODE, find
 
@@ -38,7 +38,7 @@ def gate(*arguments: str) -> tuple[int, str]:
     """Exit code and log of a gate with bounded memory."""
     done = subprocess.run(
         [*BOUNDED, sys.executable, "-W", "error", "-m", "init_scripts.wait_for_chains", *arguments],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,

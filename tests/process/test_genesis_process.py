@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import real_binary
 from networks import write_keys
+from project import real_binary
 from real_chains import RealChain
 
 from exposer.accounts.address import encode_address

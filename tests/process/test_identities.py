@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from conftest import real_binary
 from networks import write_keys
+from project import real_binary
 from real_chains import RealChain
 from scripted_server import ScriptedServer, file
 from small_disks import needs_root

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import real_binary
 from mnemonic import Mnemonic as WordList
+from project import real_binary
 from real_chains import RealChain
 
 from exposer.accounts.address import Algorithm, decode_address

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from networks import write_keys
+from project import ROOT
 
 from exposer.accounts.keyfile import ROLES, load_keys
 from exposer.cli import main
 
-DOCS = Path(__file__).parents[2] / "docs/keys.md"
+DOCS = ROOT / "docs/keys.md"
 
 
 def keys(directory: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from name_server import FAULTS, NameServer, Reply, address
 from networks import write_keys
+from project import ROOT
 from scripted_server import ScriptedServer, answer, by_path, file
 from step_faults import DNS, GATE, VALIDATOR
 from trees import final_files
@@ -27,7 +28,7 @@ def running(step: str, names: NameServer, port: str, home: Path, limit: str) -> 
     """A step that looks the genesis pod up by its name."""
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(ROOT),
         "CHAIN_DRIVER": "cometbft",
         "CHAIN_ID": "names-1",
         "CHAIN_DIR": str(home),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from networks import write_keys
+from project import ROOT
 from scripted_server import (
     Exchange,
     Script,
@@ -93,7 +94,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., tuple[int, str]]]:
     binary.chmod(0o755)
     pod = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(ROOT),
         "SENT": str(tmp_path / "sent"),
         "CHAIN_ID": "node-1",
         "CHAIN_BIN": str(binary),

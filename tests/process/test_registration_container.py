@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from name_server import FAULTS, NameServer, Reply, address
+from project import ROOT
 from registration_world import ABSENT, command, node, run, validator_pod, validator_with
 from scripted_server import Exchange, ScriptedServer
 
@@ -71,7 +72,7 @@ def test_a_node_whose_name_comes_late(pod: dict[str, str], reply: Reply, tmp_pat
             [*names.prefix, *command(pod, limit="1m")],
             env={
                 **pod,
-                "PYTHONPATH": str(Path(__file__).parents[2]),
+                "PYTHONPATH": str(ROOT),
                 "NODE_URL": f"http://node.names.test:{server.place.partition(':')[2]}",
             },
             stderr=subprocess.PIPE,

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from go_world import GitRepository
 from networks import write_keys
+from project import ROOT
 from scripted_server import ScriptedServer, answer, file
 
 from exposer.identity import node_id, node_public_key
@@ -179,7 +180,7 @@ def test_it_finds_everything_from_its_own_directory(pod: dict[str, str], tmp_pat
     done = subprocess.run(
         [sys.executable, "-m", "init_scripts.init_genesis"],
         cwd=tmp_path,
-        env={**pod, **told, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**pod, **told, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,

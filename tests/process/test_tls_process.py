@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import trustme
 from networks import write_keys
+from project import ROOT
 from sidecar_process import SOON, Sidecar, failing, running
 from sidecar_world import ENDPOINTS, GENESIS, KEYS, commit_all, fill
 from tls_world import OTHER_TOKEN, TOKEN, Authorities
@@ -417,7 +418,7 @@ def received(connection: socket.socket) -> bytes:
 def step(name: str, environment: dict[str, str]) -> "subprocess.Popen[str]":
     """A step, begun."""
     command = [sys.executable, "-W", "error", "-m", f"init_scripts.{name}"]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 def run(name: str, environment: dict[str, str]) -> tuple[int, str]:

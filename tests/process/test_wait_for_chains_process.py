@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from project import ROOT
 from scripted_server import Exchange, ScriptedServer, answer
 
 from init_scripts.wait_for_chains import parser
 
 NODE_ID = answer(200, b'{"node_id":"%s"}' % (b"0a" * 20))
 GATE = [sys.executable, "-W", "error", "-m", "init_scripts.wait_for_chains"]
-ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
 NOT_OURS = ("GENESIS_HOST", "GENESIS_PORT", "NAMESPACE", "EXPOSER_LOG_FORMAT")
 

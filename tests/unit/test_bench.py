@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from project import ROOT
 
 from bench.__main__ import PARTS
 from bench.download import CLIENTS, download
@@ -20,7 +21,7 @@ from exposer.documents import check_genesis
 from exposer.server.settings import ChainFiles
 from exposer.server.view import View
 
-DOCS = Path(__file__).parents[2] / "docs/bench.md"
+DOCS = ROOT / "docs/bench.md"
 
 
 def test_a_ratio_is_the_median_of_the_rounds() -> None:

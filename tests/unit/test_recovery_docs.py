@@ -2,14 +2,13 @@
 
 import os
 import re
-from pathlib import Path
 
 import pytest
+from project import ROOT
 from step_faults import TABLES, Fault, rows
 
 from exposer.errors import ExitCode
 
-ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs/recovery.md"
 MARKED = re.compile(r"(?<=<!-- faults -->\n).*(?=<!-- end of faults -->)", re.DOTALL)
 FAULTS = [fault for table in TABLES.values() for fault in table]

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from network_world import ROOT, stand_in
+from network_world import stand_in
+from project import ROOT
 
 from exposer.errors import BadInputError, ExitCode, TemporaryError
 from exposer.network.cause import describe_code

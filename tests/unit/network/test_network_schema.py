@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from network_mistakes import MISTAKES
-from network_world import EVERYTHING_OF_OURS, MINIMAL, ROOT, STARSHIP_EVERYTHING, STARSHIP_THREE_CHAINS
+from network_world import EVERYTHING_OF_OURS, MINIMAL, STARSHIP_EVERYTHING, STARSHIP_THREE_CHAINS
+from project import ROOT
 
 from exposer.errors import BadInputError
 from exposer.network.file.interpolation import Variables

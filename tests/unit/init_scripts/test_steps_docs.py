@@ -3,15 +3,14 @@
 import importlib
 import os
 import re
-from pathlib import Path
 
 import pytest
+from project import ROOT
 
 from exposer.errors import ExitCode
 from exposer.settings import Settings, table
 from init_scripts.settings import PodSettings
 
-ROOT = Path(__file__).parents[2]
 STEPS = ROOT / "docs/steps.md"
 MARK = re.compile(r"<!-- settings: (\S+)\.(\w+) -->\n(?:\|.*\n)*")
 

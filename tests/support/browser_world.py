@@ -14,9 +14,9 @@ from typing import Literal, Self
 import pytest
 from networks import write_keys
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Response, expect, sync_playwright
+from project import ROOT
 from witness import WITNESS
 
-ROOT = Path(__file__).parents[1]
 PICTURES = Path(os.environ.get("ARTIFACTS_DIR") or ROOT / ".cache/screenshots")
 INSECURE = "pod.test"
 """A host name of this machine that a browser does not take for safe, as it takes 127.0.0.1."""

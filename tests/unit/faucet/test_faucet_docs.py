@@ -3,13 +3,14 @@
 import importlib
 import os
 import re
-from pathlib import Path
+
+from project import ROOT
 
 from exposer.faucet.problem import Code
 from exposer.settings import Settings, table
 from init_scripts.settings import PodSettings
 
-PATH = Path(__file__).parents[2] / "docs/faucet.md"
+PATH = ROOT / "docs/faucet.md"
 MARK = re.compile(r"<!-- settings: (\S+)\.(\w+) -->\n(?:\|.*\n)*")
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 from manifest_world import BARE, EVERYTHING, KEYS, load
+from project import ROOT
 
 from exposer import __version__
 from exposer.network.document import load_document
@@ -12,7 +13,6 @@ from exposer.network.kubernetes.manifests import manifests
 from exposer.network.places import Cluster
 from exposer.network.plan import build_plan
 
-ROOT = Path(__file__).parents[2]
 CHECKED_IN = pytest.mark.parametrize("directory", sorted((ROOT / "k8s").iterdir()), ids=lambda path: path.name)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from project import ROOT
 from scripted_server import Asked, Exchange, Script, ScriptedServer, answer, file, head, raw, reset, stall
 from virtual_clock import VirtualClock
 
@@ -21,7 +22,7 @@ GENESIS = json.dumps({"genesis_time": TIME, "chain_id": CHAIN, "app_state": {"te
 OTHER = GENESIS.replace(b"xxx", b"yyy")
 HALF = len(GENESIS) // 2
 WHOLE = {"Content-Length": len(GENESIS)}
-COSMOSHUB_2 = Path(__file__).parents[3] / "shared" / "data" / "genesis.cosmoshub-2.json"
+COSMOSHUB_2 = ROOT.parent / "shared/data/genesis.cosmoshub-2.json"
 
 
 def repr_digest(content: bytes) -> dict[str, str]:

@@ -3,12 +3,12 @@ import shlex
 from pathlib import Path
 
 from manifest_world import EVERYTHING, containers, named, pod_spec, render
+from project import ROOT
 
 from exposer.network.document import load_document
 from exposer.network.file.containers import Images, Kubernetes, Storage
 from exposer.network.render_cli import parser
 
-ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs/kubernetes.md").read_text(encoding="utf-8")
 EXAMPLE = DOCS.split("```yaml\n")[1].split("```")[0]
 CHAINS = "chains: [{id: simapp-1, name: simapp, numValidators: 4, image: registry.example/simapp:v1}]\n"

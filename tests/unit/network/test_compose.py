@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from network_world import ROOT
+from project import ROOT
 from ruamel.yaml import YAML
 
 from exposer.cli import main

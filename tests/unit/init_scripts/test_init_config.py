@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import real_binary
+from project import real_binary
 
 from exposer.errors import BadInputError
 from init_scripts.node_config import ConfigSettings, joining, running

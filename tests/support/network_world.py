@@ -9,8 +9,6 @@ from exposer.network.file.model import Chain
 from exposer.network.local.child import Program, inherited_environment
 from exposer.network.site import PodPorts, Server, Volume, Way
 
-ROOT = Path(__file__).parents[1]
-
 MINIMAL = """\
 name: devnet
 chains:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from project import ROOT
 from witness import WITNESS
 
 SERVE = [sys.executable, "-W", "error", "-m", "exposer", "serve"]
@@ -96,7 +97,7 @@ def running(
         stderr=subprocess.PIPE,
         text=True,
         pass_fds=fds,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
     )
     with process:
         try:

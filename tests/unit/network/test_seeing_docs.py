@@ -1,17 +1,17 @@
 import argparse
 import re
-from pathlib import Path
 from typing import get_args
 
 import pytest
 import yaml
 from cluster_pods import RULES
+from project import ROOT
 
 from exposer.errors import ExitCode
 from exposer.network import k8s_cli, logs_cli
 from exposer.network.cluster.container import Doing
 
-DOCS = (Path(__file__).parents[2] / "docs/seeing.md").read_text(encoding="utf-8")
+DOCS = (ROOT / "docs/seeing.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("line", re.findall(r"^    exposer (k8s|logs)(.*?)(?:  #.*)?$", DOCS, re.MULTILINE))

@@ -2,13 +2,13 @@
 
 import hmac
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from coincurve import PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
+from project import DATA
 
 from exposer.accounts.address import account_address, encode_address
 from exposer.accounts.hd import at_index, derive_secp256k1, parse_path, standard_path
@@ -16,7 +16,7 @@ from exposer.accounts.mnemonic import Mnemonic
 from exposer.accounts.secret import Secret
 from exposer.errors import BadInputError
 
-VECTORS = json.loads((Path(__file__).parent.parent / "data/derivations.json").read_bytes())
+VECTORS = json.loads((DATA / "derivations.json").read_bytes())
 ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 SEED_1 = "000102030405060708090a0b0c0d0e0f"
 SEED_3 = (

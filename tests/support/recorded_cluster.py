@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "data/cluster-pods.json").read_text())["pods"]
+from project import DATA
+
+RECORDED: dict[str, Any] = json.loads((DATA / "cluster-pods.json").read_text())["pods"]
 """What a person may see (`cluster_pods`) -> the pod as Kubernetes 1.34 told it, without what nobody reads."""
 PODS = "/api/v1/namespaces/seeing/pods"
 SETS = "/apis/apps/v1/namespaces/seeing/statefulsets"

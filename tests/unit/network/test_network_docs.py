@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from network_world import MINIMAL, ROOT
+from network_world import MINIMAL
+from project import ROOT
 
 from exposer.cli import parser
 from exposer.genesis.presets import PRESETS

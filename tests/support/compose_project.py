@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from conftest import real_binary
 from live_network import eventually, get, get_json
+from project import real_binary
 from ruamel.yaml import YAML
 
 LIMIT = 300

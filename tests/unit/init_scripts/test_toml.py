@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import real_binary
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from project import real_binary
 
 from exposer.errors import BadInputError
 from init_scripts.toml import edit
