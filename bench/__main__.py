@@ -11,6 +11,7 @@ from shutil import which
 
 from bench.profiled import VARIABLE
 from bench.report import write
+from bench.servers import PEER_VARIABLE, peer
 from bench.table import Row, render, worst
 
 PARTS = ("files", "memory", "requests", "waiters", "starts", "accounts")
@@ -28,6 +29,8 @@ def main() -> int:
         parser.error(f"no such part: {', '.join(unknown)}")
     if arguments.runs < 1:
         parser.error("at least one run is needed")
+    if (named := os.environ.get(PEER_VARIABLE)) and not peer():
+        parser.error(f"{PEER_VARIABLE}: {named} is not an executable; give the path of Starship's exposer, or unset it")
     if missing := [program for program in ("nginx", "wrk") if not which(program)]:
         parser.error(f"not installed: {', '.join(missing)}; see scripts/install-packages")
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.download import CLIENTS, download
 from bench.process import apart
 from bench.servers import NGINX, PEER, PLAIN, Server, servers, turns
-from bench.table import OURS, Row, compared
+from bench.table import NOT_MEASURED, OURS, Row, compared
 from bench.volume import make_volume
 from exposer.records import digest_file
 
@@ -56,7 +56,7 @@ def _peer(home: Path) -> Row:
     what = "`/genesis` 120 MB, one client: status, memory over idle"
     with servers(home, OURS, PEER) as running:
         told = {name: _one_request(server) for name, server in running.items()}
-    return Row(what, told[OURS], f"{PEER}: {told.get(PEER, 'missing')}", "-", None)
+    return Row(what, told[OURS], f"{PEER}: {told.get(PEER, NOT_MEASURED)}", "-", None)
 
 
 def _one_request(server: Server) -> str:

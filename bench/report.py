@@ -36,7 +36,7 @@ def _draw(path: Path, rows: Sequence[Row]) -> None:
     axes.bar_label(bars, [f"{share:.2f}" for share in used], padding=4)
     axes.axvline(1, color="#444444", linestyle="--")
     axes.invert_yaxis()
-    axes.set_xlim(0, max(1.15, *(share * 1.12 for share in used)))
+    axes.set_xlim(0, max([1.15, *(share * 1.12 for share in used)]))
     axes.set_xlabel("share of the target that is used; at the line it is just reached, less is better")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)

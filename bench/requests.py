@@ -17,13 +17,12 @@ _WRK = re.compile(r"(\d+) requests in .*?Requests/sec: +([\d.]+)", re.DOTALL)
 
 def rows() -> list[Row]:
     """Requests per second, and CPU per request, beside Starship's exposer and a static file of nginx."""
-    names = (OURS, PEER, NGINX, NGINX_AUTO)
-    rate: dict[str, list[float]] = {name: [] for name in names}
-    cost: dict[str, list[float]] = {name: [] for name in names}
     with (
         tempfile.TemporaryDirectory() as directory,
-        servers(make_volume(Path(directory) / "home", 10**6), *names) as running,
+        servers(make_volume(Path(directory) / "home", 10**6), OURS, PEER, NGINX, NGINX_AUTO) as running,
     ):
+        rate: dict[str, list[float]] = {name: [] for name in running}
+        cost: dict[str, list[float]] = {name: [] for name in running}
         for counts, name, server in turns(running, _ROUNDS):
             before = server.cpu()
             count, per_second = _load(server)

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from shutil import which
 
 from bench.process import Process
 from bench.profiled import command as ours
@@ -22,7 +23,7 @@ NGINX = "nginx"
 NGINX_AUTO = "nginx with a worker per core"
 PLAIN = "uvicorn's own file response"
 PEER = "Starship's exposer"
-_PEER_BINARY = Path(__file__).parents[2] / "shared/peers/starship-exposer"
+PEER_VARIABLE = "STARSHIP_EXPOSER"
 _PATIENCE = 60.0  # seconds
 _PAUSE = 0.01  # seconds between two tries of a server that cannot tell when it is up
 
@@ -40,6 +41,11 @@ http {{
     }}
 }}
 """
+
+
+def peer() -> str | None:
+    """Starship's exposer on this machine: what ``STARSHIP_EXPOSER`` names, else ``starship-exposer`` on PATH."""
+    return which(os.environ.get(PEER_VARIABLE) or "starship-exposer")
 
 
 class Server(Process):
@@ -69,7 +75,7 @@ class Server(Process):
 
 @contextlib.contextmanager
 def servers(home: Path, *names: str) -> Iterator[dict[str, Server]]:
-    """These servers on one home, by name; what cannot be run on this machine is left out."""
+    """These servers on one home, by name; without Starship's exposer if nobody has one here."""
     starts: dict[str, Callable[[], contextlib.AbstractContextManager[Server]]] = {
         OURS: lambda: exposer(home),
         NGINX: lambda: _nginx(home, "1"),
@@ -78,7 +84,7 @@ def servers(home: Path, *names: str) -> Iterator[dict[str, Server]]:
         PEER: lambda: _peer(home),
     }
     with contextlib.ExitStack() as stack:
-        running = [name for name in names if name != PEER or _PEER_BINARY.exists()]
+        running = [name for name in names if name != PEER or peer()]
         yield {name: stack.enter_context(starts[name]()) for name in running}
 
 
@@ -139,7 +145,7 @@ def _peer(home: Path) -> contextlib.AbstractContextManager[Server]:
         "EXPOSER_PRIV_VAL_FILE": str(config / "priv_validator_key.json"),
         "EXPOSER_MNEMONIC_FILE": str(config / "keys.json"),
     }
-    return _process([str(_PEER_BINARY)], variables, port, "/node_id")
+    return _process([str(peer())], variables, port, "/node_id")
 
 
 def _free_port() -> int:

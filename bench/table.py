@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from statistics import median
 
 OURS = "exposer"
+NOT_MEASURED = "not measured"
 _SPREAD = re.compile(r" \([^)]+ to [^)]+\)")
 
 Samples = Mapping[str, Sequence[float]]
-"""By server: one figure per round; the n-th of each was taken in the same round. Empty where it could not be run."""
+"""By server: one figure per round; the n-th of each was taken in the same round.
+
+Empty where a server could not be run; one that is optional, and not on this machine, is left out.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,15 @@ def compared(
 ) -> Row:
     """A row for a figure of ours as a multiple of that of ``to``: the median of the rounds' ratios.
 
-    It may be at most ``most``, or else has to be at least ``least``. Without ``to`` the target is missed.
+    It may be at most ``most``, or else has to be at least ``least``. Without figures of ``to`` the target is missed;
+    where ``to`` is left out it is neither missed nor reached.
     """
     target = f"<= {most:g} x {to}" if most else f">= {least:g} x {to}"
     ours = spread(samples[OURS], unit, digits)
     against = "; ".join(f"{name}: {spread(samples[name], unit, digits)}" for name in samples if name != OURS)
+    if to not in samples:
+        against = "; ".join(filter(None, (f"{to}: {NOT_MEASURED}", against)))
+        return Row(what, ours, against, target, reached=None, samples=samples)
     if not samples[to]:
         return Row(what, ours, against, target, reached=False, samples=samples)
     ratios = [one / other for one, other in zip(samples[OURS], samples[to], strict=True)]

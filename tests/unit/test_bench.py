@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from project import ROOT
 
-from bench.__main__ import PARTS
+from bench.__main__ import PARTS, main
 from bench.download import CLIENTS, download
 from bench.process import Process
 from bench.profiled import VARIABLE, command
-from bench.servers import Server, exposer, turns
+from bench.report import write
+from bench.servers import PEER, Server, exposer, peer, servers, turns
 from bench.table import OURS, Row, bounded, compared, render, worst
 from bench.volume import last_record, make_volume
 from bench.waiters import percentile
@@ -46,6 +47,53 @@ def test_a_side_that_is_not_there_is_a_missed_target() -> None:
     row = compared("x", {OURS: [1.0], "peer": []}, "s", "peer", most=1.2)
 
     assert (row.reached, row.against) == (False, "peer: missing")
+
+
+def test_an_optional_side_that_is_not_here_misses_no_target() -> None:
+    """A server that nobody has here is "not measured", and what is held against it is neither reached nor missed."""
+    row = compared("x", {OURS: [1.0], "nginx": [2.0]}, "/s", "peer", least=1.5)
+
+    assert (row.reached, row.against) == (None, "peer: not measured; nginx: 2.0 /s")
+
+
+def test_a_run_without_targets_is_reported(tmp_path: Path) -> None:
+    """Where no row has a figure to hold against a target the table and the picture are written all the same."""
+    write(tmp_path, [[compared("x", {OURS: [1.0]}, "/s", "peer", least=1.5)]])
+
+    assert "peer: not measured" in (tmp_path / "latest.md").read_text(encoding="utf-8")
+    assert (tmp_path / "latest.svg").stat().st_size
+
+
+def test_the_peer_is_named_or_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starship's exposer is the program that STARSHIP_EXPOSER names, else ``starship-exposer`` on PATH."""
+    monkeypatch.delenv("STARSHIP_EXPOSER", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert peer() is None
+    (tmp_path / "starship-exposer").touch(0o755)
+    assert peer() == str(tmp_path / "starship-exposer")
+    monkeypatch.setenv("STARSHIP_EXPOSER", sys.executable)
+    assert peer() == sys.executable
+
+
+def test_without_the_peer_the_others_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody has Starship's exposer the other servers of a row run without it."""
+    monkeypatch.delenv("STARSHIP_EXPOSER", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with servers(make_volume(tmp_path / "home", 10_000), OURS, PEER) as running:
+        assert list(running) == [OURS]
+
+
+def test_a_peer_that_is_no_program_is_a_wrong_command_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """STARSHIP_EXPOSER without an executable behind it ends the run before anything is measured, and tells the cure."""
+    monkeypatch.setattr(sys, "argv", ["bench", "requests"])
+    monkeypatch.setenv("STARSHIP_EXPOSER", "/nosuch")
+
+    with pytest.raises(SystemExit, match="2"):
+        main()
+
+    assert "STARSHIP_EXPOSER: /nosuch is not an executable; give the path" in capsys.readouterr().err
 
 
 def test_a_bound_holds_for_the_median() -> None:
