@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
+INSTALL := $(RUN)/pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -16,13 +17,17 @@ $(VENV)/.runtime: requirements/build.txt requirements/runtime.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 3; }
 	@echo "setting up $(VENV), once: a minute or less"
 	$(PYTHON) -m venv $(VENV)
-	$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/build.txt --requirement requirements/runtime.txt
-	$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(INSTALL) --require-hashes --requirement requirements/build.txt --requirement requirements/runtime.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.complete: $(VENV)/.runtime requirements/dev.txt
 	@echo "setting up what tests and checks need, once: 0.9 GB, a minute or two"
-	$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	$(INSTALL) --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+$(VENV)/.images: $(VENV)/.runtime requirements/images.txt # what makes the bill of materials
+	$(INSTALL) --require-hashes --requirement requirements/images.txt
 	@touch $@
 
 up: $(VENV)/.runtime ## a network on this machine, until Ctrl-C (ARGS="--validators 7", see docs/network.md)
@@ -51,27 +56,30 @@ format: setup ## put the code into form
 browser: setup ## the status page in a real Chromium
 	$(RUN)/pytest tests/browser $(ARGS)
 
-e2e: setup binaries ## whole networks with real chain binaries
+e2e: setup ## whole networks with real chain binaries
+	@scripts/build-binaries $(filter-out docker-compose,$(notdir $(wildcard scripts/binaries/*)))
 	$(RUN)/pytest tests/e2e $(ARGS)
 
-images: setup binaries ## container images, with their bills of materials, in .cache/images (ARGS="simd build": which, see docs/image.md)
+images: $(VENV)/.images ## container images, with their bills of materials, in .cache/images (ARGS="simd build": which, see docs/image.md)
 	@scripts/images $(ARGS)
 
-docker: setup binaries ## the images, and networks of them, in a Docker engine
+docker: setup ## the images, and networks of them, in a Docker engine
+	@scripts/build-binaries cometbft cosmovisor docker-compose simd wasmd
 	$(RUN)/pytest tests/docker $(ARGS)
 
-kubernetes: setup binaries ## networks in the cluster of KUBECONFIG, or in a laboratory's (docs/laboratory.md)
+kubernetes: setup ## networks in the cluster of KUBECONFIG, or in a laboratory's (docs/laboratory.md)
 	@scripts/images cometbft simd
 	scripts/kubernetes-lab $(RUN)/pytest tests/kubernetes $(ARGS)
 
-bench: setup binaries ## figures, as ratios measured side by side in one run
+bench: setup ## figures, as ratios measured side by side in one run
+	@scripts/build-binaries simd
 	$(RUN)/python -m bench $(ARGS)
 
-binaries: ## real chain binaries for the tests, built from their Go modules into .cache/bin (needs Go and a C compiler)
-	@scripts/build-binaries
+binaries: ## real chain binaries for the tests, from their Go modules into .cache/bin (ARGS="simd wasmd": which; needs Go)
+	@scripts/build-binaries $(ARGS)
 
 lock: setup ## requirements/*.txt anew from requirements/*.in
-	cd requirements && for set in build runtime dev; do ../$(RUN)/pip-compile --quiet --generate-hashes --strip-extras \
+	cd requirements && for set in build runtime images dev; do ../$(RUN)/pip-compile --quiet --generate-hashes --strip-extras \
 		--allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$set.txt $$set.in; done
 
 clean: ## everything that can be made again
