@@ -31,7 +31,8 @@ $(VENV)/.images: $(VENV)/.runtime requirements/images.txt # what makes the bill 
 	@touch $@
 
 up: $(VENV)/.runtime ## a network on this machine, until Ctrl-C (ARGS="--validators 7", see docs/network.md)
-	@$(RUN)/exposer up $(ARGS)
+	@scripts/default-cometbft $(ARGS)
+	@PATH="$$PATH:$(CURDIR)/.cache/bin" $(RUN)/exposer up $(ARGS)
 
 down: $(VENV)/.runtime ## stop it (ARGS=--volumes deletes what it left)
 	@$(RUN)/exposer down $(ARGS)

@@ -184,7 +184,7 @@ def test_images_build_what_they_take(clone: Clone, images: str, built: list[str]
 @pytest.mark.parametrize(
     ("target", "sets", "last"),
     [
-        ("up", ["build", "runtime"], ".venv/bin/exposer up simd wasmd"),
+        ("up", ["build", "runtime"], 'PATH="$PATH:{root}/.cache/bin" .venv/bin/exposer up simd wasmd'),
         ("binaries", [], "scripts/build-binaries simd wasmd"),
         ("images", ["build", "runtime", "images"], "scripts/images simd wasmd"),
         ("bench", ["build", "runtime", "dev"], ".venv/bin/python -m bench simd wasmd"),
@@ -197,4 +197,73 @@ def test_a_target_installs_and_builds_what_it_needs(clone: Clone, target: str, s
     words = stdout.split()
     installed = [word for before, word in pairwise(words) if before == "--requirement"]
     assert installed == [f"requirements/{name}.txt" for name in sets]
-    assert stdout.splitlines()[-1] == last
+    assert stdout.splitlines()[-1] == last.format(root=clone.root)
+
+
+@pytest.fixture
+def up(clone: Clone) -> Clone:
+    """A clone that is set up, whose ``exposer`` says only whether it finds cometbft."""
+    clone.program(".venv/bin/exposer", "#!/bin/sh\ncommand -v cometbft || echo no node\n")
+    (clone.root / ".venv/.runtime").touch()
+    return clone
+
+
+def test_make_up_builds_cometbft_once(up: Clone) -> None:
+    """Where Go is there and cometbft is not, `make up` says what it builds and how to skip that; then it is there."""
+    code, stdout, stderr = up.run("make", "up")
+
+    package = "github.com/cometbft/cometbft/cmd/cometbft"
+    hint = "once (1 to 4 minutes; to skip it: make up COMETBFT=none)"
+    assert (code, stderr) == (0, f"building cometbft from {package}, {hint}\n")
+    assert stdout == f"{up.root}/.cache/bin/cometbft\n"
+    assert up.run("make", "up", "ARGS=--validators 2") == (0, stdout, "")
+
+
+def test_make_up_goes_on_when_the_build_fails(up: Clone) -> None:
+    """The pods come up without nodes, as they do without Go, and a line says why."""
+    up.program("bin/go", "#!/bin/sh\necho no network >&2\nexit 1\n")
+
+    code, stdout, stderr = up.run("make", "up")
+
+    assert (code, stdout) == (0, "no node\n")
+    assert stderr.endswith("no network\ncometbft could not be built, so no node runs: the reason is above\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["COMETBFT=none"],
+        ["ARGS=--chain simapp"],
+        ["ARGS=--chain=simapp"],
+        ["ARGS=net.yaml"],
+        ["ARGS=Makefile"],
+        ["ARGS=--help"],
+    ],
+)
+def test_make_up_builds_nothing_that_is_not_needed(up: Clone, arguments: list[str]) -> None:
+    """Who skips it, and a network other than the default one, get no cometbft."""
+    assert up.run("make", "up", *arguments) == (0, "no node\n", "")
+    assert up.built() == []
+
+
+def test_make_up_builds_nothing_for_a_network_file_found_here(up: Clone) -> None:
+    """`network.yaml` of the directory is the network, whatever it needs."""
+    (up.root / "network.yaml").touch()
+
+    assert up.run("make", "up") == (0, "no node\n", "")
+
+
+def test_make_up_without_go(up: Clone) -> None:
+    """Without Go nothing is built, and nothing said of it."""
+    up.program("bin/go", "")
+
+    assert up.run("make", "up") == (0, "no node\n", "")
+
+
+def test_make_up_takes_the_cometbft_of_path_first(up: Clone) -> None:
+    """What is on PATH is neither built nor replaced by what was built."""
+    for place in ("bin", ".cache/bin"):
+        up.program(f"{place}/cometbft", "#!/bin/sh\n")
+
+    assert up.run("make", "up") == (0, f"{up.root}/bin/cometbft\n", "")
+    assert up.built() == []
