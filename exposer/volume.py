@@ -141,7 +141,9 @@ class Volume:
         if stage.exists():
             log.info("%s ended before its commit the last time: what it left is set aside, it starts over", step)
             commits.set_leftovers_aside(self.root, step)
-        stage.mkdir(parents=True, mode=0o700)
+        make_directories(stage.parent, self.root)
+        stage.mkdir(mode=0o700)
+        sync_directory(stage.parent)  # or a power cut could keep the prepared record, and lose what it promises
         return stage
 
     def discard(self, step: str) -> None:

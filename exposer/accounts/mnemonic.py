@@ -46,6 +46,8 @@ class Mnemonic(Masked):
             if _word_list("english").check(self._words):  # first: finding the language out loads every list there is
                 return True
             return _word_list(WordList.detect_language(self._words)).check(self._words)
+        except OSError:  # the lists cannot be read: that says nothing of the words
+            raise
         except Exception:  # noqa: BLE001 - the library raises its own types; their texts quote the words
             return False
 
