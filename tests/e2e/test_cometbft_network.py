@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_network import LiveNetwork, eventually, get_json
+from live_network import LiveNetwork, get_json
+from waiting import eventually
 
 pytestmark = pytest.mark.cometbft
 
@@ -86,3 +87,14 @@ def test_a_killed_up_goes_on_from_the_same_chain(network: LiveNetwork) -> None:
     assert all(height(pod) >= reached for pod in after)
     grow(*after)
     assert network.end() == 0
+
+
+def test_with_cometbft_on_path_the_network_makes_blocks(tmp_path: Path, cometbft: str) -> None:
+    """All nodes report the same hash of the block at height 3, and status has RPC and height of each."""
+    with LiveNetwork(tmp_path, cometbft) as network:
+        network.up("--validators", "3")
+        eventually("height 3", lambda: all(pod["node"] and pod["node"]["height"] >= 3 for pod in network.pods()))
+        blocks = [get_json(f"{pod['node']['rpc_url']}/block?height=3") for pod in network.pods()]
+
+        assert network.end() == 0
+    assert len({block["result"]["block_id"]["hash"] for block in blocks}) == 1

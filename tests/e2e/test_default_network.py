@@ -3,23 +3,22 @@
 import hashlib
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from live_network import LiveNetwork, get, get_json
 
 ACCEPTED = 30.0
 """Seconds that the whole bring-up may take."""
 
 
-def test_four_pods_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_four_pods_agree(tmp_path: Path, tell: Callable[[str], None]) -> None:
     """Four pods hold one genesis in under 30 s, their exposers serve it byte for byte, and Ctrl-C ends everything."""
     with LiveNetwork(tmp_path) as network:
         began = time.monotonic()
         pods = network.up()
         spent = time.monotonic() - began
-        with capsys.disabled():
-            print(f"\nfour pods without a binary: up in {spent:.1f} s")
+        tell(f"four pods without a binary: up in {spent:.1f} s")
 
         assert spent < ACCEPTED
         assert [pod["role"] for pod in pods] == ["genesis", "validator", "validator", "validator"]

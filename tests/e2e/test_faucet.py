@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from faucet_world import SEQUENCE_ERROR, Coin, FaucetWorld, credit_all, insist
-from live_network import eventually
 from project import real_binary
+from waiting import eventually
 
 pytestmark = pytest.mark.simd
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from faucet_world import PORTS, FaucetWorld, held_ports, run
-from live_network import LIMIT
 from networks import write_keys
 from sidecar_process import running
+from waiting import LIMIT
 
 from exposer.accounts.hd import standard_path
 from exposer.accounts.keyfile import load_keys

@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from live_network import LIMIT
 from networks import fresh_mnemonic, write_keys
+from waiting import LIMIT
 
 from exposer.accounts.address import decode_address
 from exposer.accounts.keyfile import Key
@@ -79,7 +80,7 @@ def run(simd: str, home: Path, *arguments: str, secret: str = "") -> str:
     return done.stdout
 
 
-def test_starts_do_not_grow_with_accounts(tmp_path: Path, simd: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_starts_do_not_grow_with_accounts(tmp_path: Path, simd: str, tell: Callable[[str], None]) -> None:
     """1,000 keys and 1,000 further balances take as many starts as one account, and the genesis is valid."""
     extra = [Key(str(n), Mnemonic(fresh_mnemonic())).address("cosmos", "m/44'/118'/0'/0/0") for n in range(1000)]
     balances = tmp_path / "balances.json"
@@ -91,8 +92,7 @@ def test_starts_do_not_grow_with_accounts(tmp_path: Path, simd: str, capsys: pyt
     genesis = init_genesis(tmp_path / "home-1000", keys, many.path, GENESIS_BALANCES=str(balances))
     run(simd, tmp_path, "genesis", "validate", str(tmp_path / "home-1000/config/genesis.json"))
     bank = genesis["app_state"]["bank"]
-    with capsys.disabled():
-        print(f"\nstarts of the binary: {one.starts} for 1 account, {many.starts} for {len(bank['balances'])}")
+    tell(f"starts of the binary: {one.starts} for 1 account, {many.starts} for {len(bank['balances'])}")
 
     assert one.starts == many.starts > 0
     assert len(genesis["app_state"]["auth"]["accounts"]) == len(bank["balances"]) == 2001

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_network import LIMIT, LiveNetwork, eventually, query
+from live_network import LiveNetwork, query
 from project import real_binary
 from real_chains import CHAINS, RealChain
+from waiting import LIMIT, eventually
 
 from exposer.accounts.address import encode_address
 

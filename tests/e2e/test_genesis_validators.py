@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_network import LiveNetwork, eventually, get_json
+from live_network import LiveNetwork, get_json
 from project import real_binary
 from real_chains import CHAINS, RealChain
+from waiting import eventually
 
 from exposer.accounts.keyfile import Key, load_keys
 

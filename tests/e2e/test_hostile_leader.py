@@ -9,17 +9,17 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from live_network import eventually
 from networks import write_keys
 from scripted_server import Exchange, Script, ScriptedServer, answer, dripping, endless, file, head, raw, reset, stall
 from step_faults import LEADER, Fault, find
 from trees import final_files
+from waiting import eventually
 
 from exposer.errors import ExitCode
 
@@ -152,7 +152,7 @@ def test_every_row_has_its_leader() -> None:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
-def test_nothing_wrong_is_kept(hostile: Hostile, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_wrong_is_kept(hostile: Hostile, tmp_path: Path, tell: Callable[[str], None]) -> None:
     """The step ends in its time, as its row says, leaves no final file, and succeeds with a good leader.
 
     Its memory is bounded all the time: no answer is gathered.
@@ -163,8 +163,7 @@ def test_nothing_wrong_is_kept(hostile: Hostile, tmp_path: Path, capsys: pytest.
         began = time.monotonic()
         exit_code, told = pod.init_validator(leader.url, **hostile.environment)
         spent = time.monotonic() - began
-    with capsys.disabled():
-        print(f"\n{hostile.fault.name}: exit {exit_code} after {spent:.1f} s, {len(leader.asked)} requests", end=" ")
+    tell(f"{hostile.fault.name}: exit {exit_code} after {spent:.1f} s, {len(leader.asked)} requests")
 
     assert exit_code == code, told
     assert hostile.told in told
@@ -200,7 +199,7 @@ def test_a_main_networks_genesis_comes_byte_for_byte(tmp_path: Path, shared_gene
     """A real old genesis of a main network goes through a real sidecar and a real ``init-validator`` unchanged."""
     pod = Pod(tmp_path)
     with sidecar(shared_genesis, tmp_path / "sidecar.log") as leader:
-        refused, told = pod.init_validator(leader, CHAIN_ID="cosmoshub-4")
+        refused, told = pod.init_validator(leader, CHAIN_ID="cosmoshub-4", DOWNLOAD_TIMEOUT="1m")
         assert final_files(pod.home) == []
         exit_code, _ = pod.init_validator(leader, CHAIN_ID="cosmoshub-2", DOWNLOAD_TIMEOUT="1m")
 

@@ -2,17 +2,20 @@
 
 import json
 import shutil
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from networks import write_keys
+from sample import sample
+from traced_calls import Call, calls
 from zygote import Zygote, zygote
 
 pytestmark = [
     pytest.mark.simd,
+    pytest.mark.sampled,
+    pytest.mark.timeout(3600),
     pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed; see scripts/"),
 ]
 
@@ -39,18 +42,11 @@ def pod(root: Path, keys: Path, simd: str) -> dict[str, str]:
     }
 
 
-def commit_points(lines: list[tuple[str, str]], root: str) -> list[tuple[str, int]]:
-    """(system call, its number among its kind) of a dozen calls on the volume, from the first sync of the commit on.
-
-    The driver without a binary is killed at every one (`test_kill_points.py`); here a run takes seconds.
-    """
-    seen: Counter[str] = Counter()
-    points: list[tuple[str, int]] = []
-    for call, line in lines:
-        seen[call] += 1
-        if root in line and (points or (call == "fsync" and "/stage/" in line)):
-            points.append((call, seen[call]))
-    return [*points[: -2 : -(-len(points) // 10)], *points[-2:]]
+def commit_points(lines: list[tuple[str, str]], root: str) -> list[Call]:
+    """The calls on the volume that change something, from the first sync of the commit on."""
+    changing = [call for call in calls(lines, root) if call.changes]
+    first = next(number for number, call in enumerate(changing) if call.kind == ("fsync", "staging", "stage"))
+    return changing[first:]
 
 
 def promised_key(root: Path) -> str | None:
@@ -62,19 +58,24 @@ def promised_key(root: Path) -> str | None:
 
 
 def test_a_kill_during_the_commit_keeps_the_promised_keys(
-    warm: Zygote, tmp_path: Path, simd: str, capsys: pytest.CaptureFixture[str]
+    warm: Zygote, tmp_path: Path, simd: str, tell: Callable[[str], None]
 ) -> None:
     """From the moment a record names the random keys, no kill changes them; before it, the step starts over."""
     keys = write_keys(tmp_path / "keys.json", validators=1)
     first = tmp_path / "undisturbed"
-    points = commit_points(warm.trace(STEP, pod(first, keys, simd), tmp_path / "trace"), str(first))
-    assert {"rename", "fsync"} <= {call for call, _ in points}
+    every = commit_points(warm.trace(STEP, pod(first, keys, simd), tmp_path / "trace"), str(first))
+    assert {"rename", "fsync"} <= {call.name for call in every}
+    points = sample(
+        every,
+        "the commit of a real genesis is killed before a system call",
+        kind=lambda call: call.kind[1:],  # a run takes seconds; without a binary a step is killed before every kind
+    )
 
     promised = 0
-    for number, (call, count) in enumerate(points):
-        where = f"killed before {call} number {count}"
+    for number, call in enumerate(points):
+        where = f"killed before {call.name} number {call.number}"
         root = tmp_path / str(number)
-        status = warm.kill(STEP, pod(root, keys, simd), call, count)
+        status = warm.kill(STEP, pod(root, keys, simd), call.name, call.number)
         assert status == -9, where
         key = promised_key(root)
         promised += key is not None
@@ -85,7 +86,4 @@ def test_a_kill_during_the_commit_keeps_the_promised_keys(
         assert key in {None, committed}, where
         shutil.rmtree(root)
     assert 0 < promised < len(points)
-    with capsys.disabled():
-        print(
-            f"\nkill points in the commit of a real genesis, all converged: {len(points)}, keys promised at {promised}"
-        )
+    tell(f"keys promised at {promised} of {len(points)} kill points")

@@ -2,19 +2,23 @@
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
-from live_network import LiveNetwork, Process, eventually, query
+from live_network import LiveNetwork, Process, query
+from sample import SEED, examples, note
+from waiting import eventually
 
-pytestmark = pytest.mark.simd
+pytestmark = [pytest.mark.simd, pytest.mark.sampled]
 
 UP = ("--chain", "simapp", "--validators", "4")
 GENESIS = "simapp-1-genesis-0"
-SEEDS = [int(seed) for seed in os.environ.get("KILL_SEEDS", "1 2").split()]
+EVERY = 2
+"""All schedules: there is no end of them, so that this is a number as well."""
+SEEDS = [int(seed) for seed in os.environ.get("KILL_SEEDS", "").split()] or list(range(SEED, SEED + examples(1, EVERY)))
 """Each is a schedule; the variable tries others."""
 BINARY = {
     "init-genesis": (
@@ -93,14 +97,14 @@ def check(network: LiveNetwork, simd: str) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_program_is_killed_once(seed: int, tmp_path: Path, simd: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_program_is_killed_once(seed: int, tmp_path: Path, simd: str, tell: Callable[[str], None]) -> None:
     """Every step, an exposer, a node, and the binary under each step are killed, and the network still comes up."""
     with LiveNetwork(tmp_path, simd) as network:
         network.start(*UP)
         killer = Killer(network, seed)
         eventually("the network is up", killer.strike, pause=0.02)
-        with capsys.disabled():
-            print(f"\nseed {seed}:", "; ".join(killer.done))
+        note(os.environ["PYTEST_CURRENT_TEST"], "a bring-up under kills, by seeds", len(SEEDS), max(EVERY, len(SEEDS)))
+        tell(f"seed {seed}: {'; '.join(killer.done)}")
 
         assert killer.left == []
         assert network.output().count(_KILLED) == len(MOMENTS)
@@ -114,7 +118,7 @@ def is_now(network: LiveNetwork, moment: Kill) -> bool:
 
 
 @pytest.mark.parametrize("seed", SEEDS[:1])
-def test_up_itself_is_killed(seed: int, tmp_path: Path, simd: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_up_itself_is_killed(seed: int, tmp_path: Path, simd: str, tell: Callable[[str], None]) -> None:
     """``exposer up`` is killed in every stage of the bring-up; the last one ends where an undisturbed one does."""
     choose = random.Random(seed).choice
     moments = [Kill("exposer", "exposer"), *(Kill(step, choose(commands)) for step, commands in BINARY.items())]
@@ -124,8 +128,7 @@ def test_up_itself_is_killed(seed: int, tmp_path: Path, simd: str, capsys: pytes
             eventually(str(moment), partial(is_now, network, moment), pause=0.02)
             network.kill()
         network.up(*UP)
-        with capsys.disabled():
-            print(f"\nseed {seed}: exposer up killed during", ", ".join(map(str, moments)))
+        tell(f"seed {seed}: exposer up killed during {', '.join(map(str, moments))}")
 
         check(network, simd)
         assert network.end() == 0

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_network import LiveNetwork, Process, eventually, get_json, query
+from live_network import LiveNetwork, Process, get_json, query
 from matrix import MATRIX
 from project import real_binary
 from real_chains import CHAINS, RealChain
+from waiting import eventually
 
 pytestmark = pytest.mark.timeout(600)  # seconds, on a machine that does other things too
 

@@ -9,15 +9,16 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
 import pytest
 from leaks import Secrets
-from live_network import LiveNetwork, eventually, get
+from live_network import LiveNetwork, get
 from networks import write_keys
 from scripted_server import Exchange, ScriptedServer, answer, by_path, file
+from waiting import eventually
 from zygote import Zygote, zygote
 
 pytestmark = [pytest.mark.simd, pytest.mark.timeout(600)]
@@ -94,7 +95,7 @@ def files(directory: Path, *, but: tuple[str, ...] = HOLDERS) -> Iterator[tuple[
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed; see scripts/")
-def test_every_start_and_every_write(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_start_and_every_write(world: World, tmp_path: Path, tell: Callable[[str], None]) -> None:
     """Of all that the steps and their binary start and write, only the pods' own key files and a pipe have secrets.
 
     Traced, not sampled: each argument and each variable of each program, each byte that is written anywhere.
@@ -113,8 +114,7 @@ def test_every_start_and_every_write(world: World, tmp_path: Path, capsys: pytes
     told = list(secrets.hits(("an argument or a variable", data) for data in starts))
     places = {where for where, data in writes if secrets.seen_in(data)}
     left = list(secrets.hits(files(tmp_path)))
-    with capsys.disabled():
-        print(f"\n{len(starts)} starts, {len(writes)} writes, {len(secrets)} secrets: {len(told) + len(left)} hits")
+    tell(f"{len(starts)} starts, {len(writes)} writes, {len(secrets)} secrets: {len(told) + len(left)} hits")
 
     assert told == []
     assert left == []
@@ -134,7 +134,7 @@ def recorded(trace: Path) -> Iterator[tuple[str, str, bytes]]:
             yield call[1], place or "", b"\0".join(bytes.fromhex(one.replace("\\x", "")) for one in strings)
 
 
-def test_every_failure_of_the_binary(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_failure_of_the_binary(world: World, tmp_path: Path, tell: Callable[[str], None]) -> None:
     """Whichever start of the binary fails, however it shouts what it was told, no log, error or record repeats it."""
     loud = tmp_path / "loud"
     loud.write_text(FAILING)
@@ -163,12 +163,7 @@ def test_every_failure_of_the_binary(world: World, tmp_path: Path, capsys: pytes
             assert status or step == "create-validator" or "--help" in world.log.read_text(), f"{step} {number}"
     secrets = world.secrets()
     hits = list(secrets.hits([*logs, *files(tmp_path)]))
-    with capsys.disabled():
-        print(
-            f"\n{len(logs)} failing runs, {len(list(files(tmp_path)))} files, {len(secrets)} secrets:",
-            len(hits),
-            "hits",
-        )
+    tell(f"{len(logs)} failing runs, {len(list(files(tmp_path)))} files, {len(secrets)} secrets: {len(hits)} hits")
 
     assert hits == []
     assert sum(b"***" in data for _, data in logs) >= 2
@@ -214,7 +209,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("chain", NETWORKS.values(), ids=NETWORKS.keys())
-def test_a_whole_network(chain: str, tmp_path: Path, simd: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_whole_network(chain: str, tmp_path: Path, simd: str, tell: Callable[[str], None]) -> None:
     """In a network that bonds its validators no secret is in any command line, environment, answer, log or file."""
     with LiveNetwork(tmp_path, simd) as network:
         with Sampler(str(network.state)) as sampler:
@@ -232,9 +227,8 @@ def test_a_whole_network(chain: str, tmp_path: Path, simd: str, capsys: pytest.C
     outputs = [("an output", (done.stdout + done.stderr).encode()) for done in shown]
     left = list(files(network.state))
     hits = list(secrets.hits([*commands, *answers, *outputs, ("exposer up", network.output().encode()), *left]))
-    with capsys.disabled():
-        print(f"\n{sampler.samples} samples of {len(commands)} processes, {len(answers)} answers, {len(left)} files, "
-              f"{len(secrets)} secrets: {len(hits)} hits")  # fmt: skip
+    sampled = f"{sampler.samples} samples of {len(commands)} processes"
+    tell(f"{sampled}, {len(answers)} answers, {len(left)} files, {len(secrets)} secrets: {len(hits)} hits")
 
     assert hits == []
     assert any(b"keys\0add" in data for _, data in commands)

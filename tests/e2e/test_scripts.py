@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from live_network import LiveNetwork, eventually, get_json, query
+from live_network import LiveNetwork, get_json, query
+from waiting import eventually
 
 from exposer.records import read_record
 

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from live_network import LIMIT, LiveNetwork, Process, eventually, get_json, query
+from live_network import LiveNetwork, Process, get_json, query
+from waiting import LIMIT, eventually
 
 pytestmark = pytest.mark.simd
 

@@ -2,11 +2,13 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from live_network import LiveNetwork, eventually, get_json
+from live_network import LiveNetwork, get_json
+from waiting import eventually
 
 VALIDATORS = 30
 _FILE = f"chains: [{{id: thirty-1, name: cometbft, numValidators: {VALIDATORS}}}]\n"
@@ -15,7 +17,7 @@ KINDS = {"node": "nodes", "exposer": "exposers", "up": "exposer up"}
 
 @pytest.mark.cometbft
 @pytest.mark.timeout(600)
-def test_thirty_validators_are_one_network(tmp_path: Path, cometbft: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_thirty_validators_are_one_network(tmp_path: Path, cometbft: str, tell: Callable[[str], None]) -> None:
     """All thirty are ready with one genesis and make blocks; no step or node was started twice for it."""
     with LiveNetwork(tmp_path, cometbft) as network:
         (tmp_path / "network.yaml").write_text(_FILE)
@@ -24,10 +26,9 @@ def test_thirty_validators_are_one_network(tmp_path: Path, cometbft: str, capsys
         pods = network.up()
         rendered["processes"] = time.monotonic() - began
         memory = memory_of(network)
-        with capsys.disabled():
-            times = ", ".join(f"{form} {spent:.1f} s" for form, spent in rendered.items())
-            sizes = ", ".join(f"{kind} {size / 1024:.0f} MiB" for kind, size in memory.items())
-            print(f"\n{VALIDATORS} validators: {times}; memory (PSS) {sizes}")
+        times = ", ".join(f"{form} {spent:.1f} s" for form, spent in rendered.items())
+        sizes = ", ".join(f"{kind} {size / 1024:.0f} MiB" for kind, size in memory.items())
+        tell(f"{VALIDATORS} validators: {times}; memory (PSS) {sizes}")
 
         assert len(pods) == VALIDATORS
         assert {pod["phase"] for pod in pods} == {"ready"}

@@ -5,16 +5,19 @@ import os
 import shutil
 import stat
 import subprocess
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from go_world import GitRepository
-from live_network import LIMIT, LiveNetwork, eventually, get, get_json
+from live_network import LiveNetwork, get, get_json
+from waiting import LIMIT, eventually
 
 pytestmark = [
     pytest.mark.cosmovisor,
+    pytest.mark.outside,
     pytest.mark.timeout(1200),
     pytest.mark.skipif(not (shutil.which("go") and shutil.which("git")), reason="Go and git build here"),
 ]
@@ -126,7 +129,7 @@ def _said(*command: str | Path) -> str:
     return done.stdout or done.stderr
 
 
-def test_an_upgrade_at_the_planned_height(tmp_path: Path, cosmovisor: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_upgrade_at_the_planned_height(tmp_path: Path, cosmovisor: str, tell: Callable[[str], None]) -> None:
     """Four nodes go from one simd to the next at the height that was voted, with the same genesis, and stay there."""
     repository = repository_of(OLD, tmp_path / "ibc-go")
     with LiveNetwork(tmp_path, cosmovisor, str(shutil.which("go"))) as network:
@@ -177,5 +180,4 @@ def test_an_upgrade_at_the_planned_height(tmp_path: Path, cosmovisor: str, capsy
         assert network.end() == 0
         logs = [log.read_text() for log in network.state.rglob("init-build-images.log")]
         assert [(log.count("building simd"), log.count("already complete")) for log in logs] == [(2, 1)] * 4
-        with capsys.disabled():
-            print(f"\nupgrade {PLAN} of 4 nodes at the planned height {planned}: 7.10.0 -> 8.8.0, up again with 8.8.0")
+        tell(f"upgrade {PLAN} of 4 nodes at the planned height {planned}: 7.10.0 -> 8.8.0, up again with 8.8.0")

@@ -6,13 +6,13 @@ import re
 import shutil
 import signal
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from go_world import (
+    BUILDS,
     GENESIS,
     MAIN,
     MODULE,
@@ -28,12 +28,14 @@ from go_world import (
     publish,
     running,
     says,
-    wait_until,
 )
+from sample import sample
 from scripted_server import Exchange, Script, ScriptedServer, answer, by_path, reset, stall
+from traced_calls import calls
+from waiting import eventually
 from zygote import Zygote, zygote
 
-pytestmark = pytest.mark.skipif(not (shutil.which("go") and shutil.which("git")), reason="Go and git build here")
+pytestmark = BUILDS
 
 
 @pytest.mark.parametrize("tool", ["git", "go"])
@@ -66,7 +68,8 @@ def test_a_network_that_fails_and_heals(code: GitRepository, tmp_path: Path, fau
         done = build(environment)
         assert done.returncode == 75, done.stderr
         assert re.search(
-            "refused|reset|503|no such host|resolve|reply|EOF|Failed to connect", "".join(done.stderr.splitlines()[-4:])
+            "refused|reset|503|no such host|lookup|resolve|reply|EOF|Failed to connect",
+            "".join(done.stderr.splitlines()[-4:]),
         )
         assert left(home(environment)) == []
         scripts[""] = files_below(served)
@@ -164,13 +167,15 @@ def test_nothing_outlives_the_step(tmp_path: Path, number: signal.Signals) -> No
     with ScriptedServer(stall) as server:
         environment = pod(tmp_path, CODE_REPO=f"{server.url}/code.git", CODE_TAG="v1")
         with subprocess.Popen(command(), env=environment, stderr=subprocess.PIPE) as step:
-            wait_until(lambda: bool(server.asked))
+            eventually("git asks", lambda: bool(server.asked))
             assert running(server.place)
             step.send_signal(number)
             step.communicate(timeout=30)
-        wait_until(lambda: not any("ls-remote" in line for line in running(server.place)))
+        eventually("git has read", lambda: not any("ls-remote" in line for line in running(server.place)))
         assert number == signal.SIGKILL or not running(server.place)
-    wait_until(lambda: not running(server.place))  # what git itself had started ends with its connection
+    eventually(
+        "git has ended", lambda: not running(server.place)
+    )  # what git itself had started ends with its connection
 
     assert step.returncode == (128 + number if number == signal.SIGTERM else -number)
 
@@ -210,30 +215,27 @@ def warm() -> Iterator[Zygote]:
         yield process
 
 
+@pytest.mark.sampled
+@pytest.mark.timeout(3600)
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed; see scripts/")
-def test_a_kill_at_any_point_converges(
-    warm: Zygote, code: GitRepository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_kill_at_any_point_converges(warm: Zygote, code: GitRepository, tmp_path: Path) -> None:
     """Wherever the step is killed, no final path holds part of a file, and a rerun ends as if nothing had been."""
     first = pod(tmp_path, CODE_REPO=str(code.path), CODE_TAG="v1.0.0", UPGRADES="v2=2.0.0")
-    seen: Counter[str] = Counter()
-    points = []
-    for call, line in warm.trace(STEP, first, tmp_path / "trace"):
-        seen[call] += 1
-        if str(home(first)) in line and (call != "openat" or "O_CREAT" in line):
-            points.append((call, seen[call]))
+    traced = calls(warm.trace(STEP, first, tmp_path / "trace"), str(home(first)))
     expected = {path: (home(first) / path).read_bytes() for path in left(home(first))}
-    chosen = [*points[:: max(1, len(points) // 8)], *points[-3:]]
+    chosen = sample(
+        [call for call in traced if call.changes],
+        "a build is killed before a system call",
+        kind=lambda call: call.kind[1:],  # each takes seconds; the other steps are killed before every kind
+    )
 
-    for number, (call, count) in enumerate(chosen):
-        where = f"killed before {call} number {count}"
+    for number, call in enumerate(chosen):
+        where = f"killed before {call.name} number {call.number}"
         environment = {**first, "CHAIN_DIR": str(tmp_path / f"home-{number}")}
         root = home(environment)
-        assert warm.kill(STEP, environment, call, count) == -9, where
+        assert warm.kill(STEP, environment, call.name, call.number) == -9, where
         for path in (GENESIS, V2):
             assert not (root / path).exists() or (root / path).read_bytes() == expected[path], where
         assert warm.run(STEP, environment) == 0, where
         assert {path: (root / path).read_bytes() for path in left(root)} == expected, where
         shutil.rmtree(root)
-    with capsys.disabled():
-        print(f"\nkill points of a build, all converged: {len(chosen)} of {len(points)}")

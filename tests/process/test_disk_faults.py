@@ -1,11 +1,13 @@
 """A disk that fails under the steps for a while or for good: full at every size, without inodes, read-only."""
 
 import shutil
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from disk_world import CASES, Case, World, disk_world
+from sample import sample
 from small_disks import Kind, limit, mounted, needs_root, remount, used
 from step_faults import DISK, find
 from trees import final_files, snapshot
@@ -23,15 +25,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield undisturbed
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", ["pages", "inodes"])
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_a_file_system_that_is_full(
-    world: World, case: Case, kind: Kind, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    world: World, case: Case, kind: Kind, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
     """At every size that is too small the step exits 75, and goes through once there is room for one run."""
     fault = find("a file system " + ("without inodes" if kind == "inodes" else "that is full: each"), DISK)
-    enough = next(room for room in range(1, 200) if _fits(world, case, kind, room, tmp_path / f"try-{room}"))
-    for room in range(enough):
+    rooms = range(1, 200)
+    enough = rooms[bisect_left(rooms, True, key=lambda room: _fits(world, case, kind, room, tmp_path / f"try-{room}"))]
+    what = f"`{case[1]}` of the {case[0]} pod in too few {kind}"
+    for room in sample(range(enough), what, kind=lambda room: 4 * room // enough):
         where = f"{case} with {room} of {enough} {kind}"
         with mounted(tmp_path / str(room), world.before[case]) as root:
             before = used(root, kind)
@@ -40,8 +45,7 @@ def test_a_file_system_that_is_full(
             world.check(case, root, fault, status, where)
             limit(root, kind, before + enough)
             world.rerun(case, root, where)
-    with capsys.disabled():
-        print(f"\n{case[1]} of the {case[0]} pod: exit 75 with 0 to {enough - 1} {kind} left, recovered with {enough}")
+    tell(f"{case[1]} of the {case[0]} pod: exit 75 with 0 to {enough - 1} {kind} left, recovered with {enough}")
 
 
 def _fits(world: World, case: Case, kind: Kind, room: int, root: Path) -> bool:

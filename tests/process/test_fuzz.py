@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import socket
 import ssl
@@ -14,12 +15,14 @@ import pytest
 from answers import Answer, assert_documented, parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sample import examples, note
 from sidecar_process import SOON, Sidecar, rest, running
 from sidecar_world import GENESIS, KEYS, fill
 from witness import WITNESS
 
-EXAMPLES, TOGETHER = 22, 100
-"""Examples, and how many connections each of them opens: whoever waits for a time limit waits with others."""
+EVERY, TOGETHER = 100, 100
+"""All examples, and how many connections each of them opens: whoever waits for a time limit waits with others."""
+EXAMPLES = examples(6, EVERY)
 HOST = b"Host: pod\r\n"
 CLOSE = b"Connection: close\r\n"
 LAST = b"\r\n\r\nGET /livez HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n"
@@ -156,7 +159,8 @@ def mutated(draw: st.DrawFn) -> list[bytes]:
     return [piece for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True) if (piece := text[a:b])]
 
 
-def test_mutations(sidecar: Sidecar, home: Path) -> None:
+@pytest.mark.sampled
+def test_mutations(sidecar: Sidecar, home: Path, tell: Callable[[str], None]) -> None:
     """However requests are mangled: what comes back is whole, documented and tells nothing; the next one is served."""
     counted: dict[int, int] = {}
 
@@ -178,7 +182,8 @@ def test_mutations(sidecar: Sidecar, home: Path) -> None:
                     counted[answer.status] = counted.get(answer.status, 0) + 1
 
     fuzz()
-    print(f"{EXAMPLES * TOGETHER} mutations: {dict(sorted(counted.items()))}")
+    note(os.environ["PYTEST_CURRENT_TEST"], "mangled requests", EXAMPLES * TOGETHER, EVERY * TOGETHER)
+    tell(f"{EXAMPLES * TOGETHER} mutations: {dict(sorted(counted.items()))}")
     assert sidecar.get("/livez")[0] == 200
     assert {200, 400, 404, 405} <= set(counted)
 

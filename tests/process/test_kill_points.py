@@ -2,16 +2,29 @@
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from networks import write_keys
-from trees import snapshot
+from sample import sample
+from traced_calls import Call, calls
+from trees import Tree, snapshot
 from zygote import Zygote, zygote
 
 STEPS = ("init-genesis", "init-config")
+FORCED = ("init-genesis --force", "init-config --force")
+"""Each takes finished steps back and starts over with other inputs; the second brings back what a patch replaced."""
+RUNS = {**dict.fromkeys((*STEPS, FORCED[0]), STEPS), FORCED[1]: STEPS[1:]}
+"""Run that is killed -> the steps that run after it."""
+NOTICED = {
+    "record_first": (STEPS[0], "the rerun of init-genesis exits 4"),
+    "leftovers_stay": (STEPS[0], "the rerun of init-genesis exits 1"),
+    "no_undo": (FORCED[0], "the rerun leaves another tree"),
+    "files_not_undone": (FORCED[1], "the rerun of init-config exits 4"),
+}
+"""Mutation -> the run whose kills show it, and what they show."""
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed; see scripts/")
 
@@ -29,8 +42,9 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_keys(tmp_path_factory.mktemp("keys") / "keys.json", validators=4)
 
 
-def environment(root: Path, keys: Path, patch: Path) -> dict[str, str]:
+def environment(run: str, root: Path, keys: Path, patch: Path) -> dict[str, str]:
     """The genesis pod's environment; a patch makes init-config replace what init-genesis committed."""
+    other = {"EXPOSER_FORCE": "true", "GENESIS_TIME": "2027-01-01T00:00:00Z"}
     return {
         "CHAIN_DRIVER": "cometbft",
         "CHAIN_ID": "kill-1",
@@ -39,65 +53,101 @@ def environment(root: Path, keys: Path, patch: Path) -> dict[str, str]:
         "NUM_VALIDATORS": "4",
         "HOSTNAME": "kill-genesis-0",
         "GENESIS_TIME": "2026-01-01T00:00:00Z",
-        "GENESIS_PATCH": str(patch),
+        **(other if run in FORCED else {"GENESIS_PATCH": str(patch)}),
     }
 
 
-def kill_points(lines: list[tuple[str, str]], root: str) -> list[tuple[str, int]]:
-    """(system call, its number among its kind) of every traced call that creates or changes something on the volume."""
-    seen: Counter[str] = Counter()
-    points = []
-    for call, line in lines:
-        seen[call] += 1  # the tracer counts them all, those that only read included
-        if root in line and (call != "openat" or "O_CREAT" in line or "O_TRUNC" in line):
-            points.append((call, seen[call]))
-    return points
+@dataclass(frozen=True)
+class Undisturbed:
+    """What the runs leave that nobody kills, and where they can be killed."""
+
+    keys: Path
+    patch: Path
+    before: dict[str, Path]
+    points: dict[str, list[Call]]
+    whole: dict[str, set[bytes]]
+    expected: dict[str, Tree]
 
 
-def test_a_kill_between_any_two_system_calls_converges(
-    warm: Zygote, keys: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture(scope="module")
+def undisturbed(warm: Zygote, keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    """All runs, traced: both steps, and then each forced run."""
+    directory = tmp_path_factory.mktemp("undisturbed")
+    patch = directory / "patch.json"
+    patch.write_text(json.dumps({"consensus_params": {"block": {"max_gas": "5000000"}}}))
+    done = directory / "empty"
+    done.mkdir()
+    found = Undisturbed(keys, patch, {}, {}, {}, {})
+    for run, later in RUNS.items():
+        found.before[run] = done
+        root = directory / run
+        shutil.copytree(done, root)
+        undisturbed = environment(run, root, keys, patch)
+        traced = calls(warm.trace(run.split(maxsplit=1)[0], undisturbed, directory / "trace"), str(root))
+        found.points[run] = [call for call in traced if call.changes]
+        for path, (data, _) in snapshot(root, below_state=False).items():
+            found.whole.setdefault(path, set()).add(data)
+        if run in STEPS:
+            done = directory / f"after-{run}"
+            shutil.copytree(root, done)
+        assert [warm.run(step, undisturbed) for step in later] == [0] * len(later)
+        found.expected[run] = snapshot(root)
+    return found
+
+
+def check(warm: Zygote, undisturbed: Undisturbed, run: str, call: Call, root: Path, **more: str) -> None:
+    """Kill the run before the call: no final path holds part of a file, and a rerun ends as if nothing had been."""
+    where = f"{run} killed before {call.name} number {call.number}"
+    shutil.copytree(undisturbed.before[run], root)
+    disturbed = {**environment(run, root, undisturbed.keys, undisturbed.patch), **more}
+    assert warm.kill(run.split(maxsplit=1)[0], disturbed, call.name, call.number) == -9, f"{where}: it was not killed"
+    for path, (data, _) in snapshot(root, below_state=False).items():
+        assert data in undisturbed.whole.get(path, set()), f"{where}: {path} is neither the old nor the new file"
+    for step in RUNS[run]:
+        status = warm.run(step, disturbed)
+        assert status == 0, f"{where}: the rerun of {step} exits {status}"
+    assert snapshot(root) == undisturbed.expected[run], f"{where}: the rerun leaves another tree"
+    shutil.rmtree(root)
+
+
+def kill_all(warm: Zygote, undisturbed: Undisturbed, run: str, directory: Path, **more: str) -> None:
+    """Kill the run before each call of the sample, with ``more`` in its environment."""
+    what = f"`{run}` is killed before a system call"
+    for number, call in enumerate(sample(undisturbed.points[run], what, kind=lambda call: call.kind)):
+        check(warm, undisturbed, run, call, directory / str(number), **more)
+
+
+@pytest.mark.sampled
+def test_a_kill_between_any_two_system_calls_converges(warm: Zygote, undisturbed: Undisturbed, tmp_path: Path) -> None:
     """Wherever a step of the genesis pod is killed, no final path holds part of a file, and a rerun ends the same.
 
     The same is: every file of the volume has the bytes and the mode that a run has left which nobody disturbed.
     """
-    patch = tmp_path / "patch.json"
-    patch.write_text(json.dumps({"consensus_params": {"block": {"max_gas": "5000000"}}}))
-    undisturbed = environment(tmp_path / "undisturbed", keys, patch)
-    whole: dict[str, set[bytes]] = {}
-    points: dict[str, list[tuple[str, int]]] = {}
-    before: dict[str, Path] = {}
     for step in STEPS:
-        before[step] = tmp_path / f"before-{step}"
-        root = Path(undisturbed["CHAIN_DIR"])
-        root.mkdir(exist_ok=True)
-        shutil.copytree(root, before[step])
-        points[step] = all_kill_points(warm, step, undisturbed, tmp_path / "trace")
-        for path, (data, _) in snapshot(root, below_state=False).items():
-            whole.setdefault(path, set()).add(data)
-    expected = snapshot(Path(undisturbed["CHAIN_DIR"]))
-
-    for step in STEPS:
-        for number, (call, count) in enumerate(points[step]):
-            where = f"{step} killed before {call} number {count}"
-            root = tmp_path / f"{step}-{number}"
-            shutil.copytree(before[step], root)
-            disturbed = environment(root, keys, patch)
-            assert warm.kill(step, disturbed, call, count) == -9, where
-            for path, (data, _) in snapshot(root, below_state=False).items():
-                assert data in whole.get(path, set()), f"{where}: {path} is neither the old nor the new file"
-            for later in STEPS:
-                assert warm.run(later, disturbed) == 0, where
-            assert snapshot(root) == expected, where
-            shutil.rmtree(root)
-    with capsys.disabled():
-        counts = ", ".join(f"{len(points[step])} in {step}" for step in STEPS)
-        print(f"\nkill points, all converged: {counts}")
+        assert len(undisturbed.points[step]) > 30  # or there are not enough of them to mean something
+        assert {"rename", "fsync", "mkdir", "write"} <= {call.name for call in undisturbed.points[step]}
+        kill_all(warm, undisturbed, step, tmp_path / step)
 
 
-def all_kill_points(warm: Zygote, step: str, where: dict[str, str], log: Path) -> list[tuple[str, int]]:
-    """The kill points of one undisturbed, traced run; there must be enough of them to mean something."""
-    points = kill_points(warm.trace(step, where, log), where["CHAIN_DIR"])
-    assert len(points) > 30
-    assert {"rename", "fsync", "mkdir", "write"} <= {call for call, _ in points}
-    return points
+@pytest.mark.sampled
+@pytest.mark.parametrize("run", FORCED)
+def test_a_kill_while_steps_are_taken_back_converges(
+    warm: Zygote, undisturbed: Undisturbed, run: str, tmp_path: Path
+) -> None:
+    """Wherever a forced run with other inputs is killed, a rerun leaves what an undisturbed forced run leaves."""
+    assert {call.name for call in undisturbed.points[run] if call.phase == "undoing"} >= {"rename", "unlink", "fsync"}
+    kill_all(warm, undisturbed, run, tmp_path)
+
+
+@pytest.mark.parametrize("mutation", NOTICED)
+def test_a_broken_transaction_is_noticed(warm: Zygote, undisturbed: Undisturbed, mutation: str, tmp_path: Path) -> None:
+    """The sample of kills shows each mutation by what the rerun does."""
+    run, shown = NOTICED[mutation]
+    with pytest.raises(AssertionError, match=shown):
+        kill_all(warm, undisturbed, run, tmp_path, MUTATION=mutation)
+
+
+@pytest.mark.parametrize("run", [STEPS[0], FORCED[1]])
+def test_a_whole_transaction_passes(warm: Zygote, undisturbed: Undisturbed, run: str, tmp_path: Path) -> None:
+    """With the mutation that breaks nothing the same sample passes, so that a failure comes from what was broken."""
+    kill_all(warm, undisturbed, run, tmp_path, MUTATION="none")

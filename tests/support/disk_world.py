@@ -3,8 +3,7 @@
 import itertools
 import json
 import shutil
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,9 @@ from pathlib import Path
 from networks import write_keys
 from scripted_server import ScriptedServer, answer, by_path, file
 from step_faults import Fault
+from traced_calls import Call, calls
 from trees import Tree, snapshot, torn
-from zygote import READING, Zygote, zygote
+from zygote import MUTATING, READING, Zygote, zygote
 
 STEPS = {
     "genesis": ("init-genesis", "init-config"),
@@ -43,6 +43,15 @@ class World:
         """Exit code and log of a step."""
         pod, step = case
         return self.warm.run(step, self.environment(pod, root), self.logs), self.logs.read_text()
+
+    def calls(self, case: Case, directory: Path, **more: str) -> list[Call]:
+        """The system calls on the volume of a step that nobody disturbs, with ``more`` in its environment."""
+        pod, step = case
+        root = directory / "traced"
+        shutil.copytree(self.before[case], root)
+        environment = {**self.environment(pod, root), **more}
+        lines = self.warm.trace(step, environment, directory / "trace", f"{MUTATING},{READING}")
+        return calls(lines, str(root))
 
     def check(self, case: Case, root: Path, fault: Fault, status: int, where: str) -> None:
         """What a failed step must leave, and that the next run ends where one ends that nobody disturbed."""
@@ -100,12 +109,8 @@ def _undisturbed(world: World, pod: str, directory: Path) -> Path:
     return root
 
 
-def points(lines: list[tuple[str, str]], root: str) -> Iterator[tuple[str, int, str]]:
-    """(system call, its number among its kind, the errors to try) of every traced call that concerns the volume."""
-    seen: Counter[str] = Counter()
+def faults(traced: Iterable[Call]) -> Iterator[tuple[Call, str]]:
+    """Each traced call with the error that it is to fail with."""
     turn = itertools.cycle(ERRORS)
-    for call, line in lines:
-        seen[call] += 1  # the tracer counts them all
-        if root in line:
-            reading = call in READING.split(",") or (call == "openat" and "O_CREAT" not in line)
-            yield call, seen[call], "EIO" if reading else next(turn)
+    for call in traced:
+        yield call, next(turn) if call.changes else "EIO"

@@ -41,20 +41,21 @@ class Fault:
         return f"| {self.name} | {steps} | {codes} | {self.after} | {again}{self.note and f': {self.note}'} |"
 
 
-_CALLS = "process/test_disk_faults.py"
+_CALLS = "process/test_every_system_call.py"
+_FULL = "process/test_disk_faults.py"
 _REAL = "e2e/test_disk_faults_cosmos.py"
 DISK = [
     Fault("`ENOSPC`, at each system call that changes the volume", ON_DISK, (75,), STAGED, _CALLS),
     Fault("`EDQUOT`, likewise", ON_DISK, (75,), STAGED, _CALLS),
     Fault("`EIO`, likewise, and at each one that reads", ON_DISK, (75,), STAGED, _CALLS),
-    Fault("a file system that is full: each size that is too small, page by page", ON_DISK, (75,), STAGED, _CALLS,
+    Fault("a file system that is full: each size that is too small, page by page", ON_DISK, (75,), STAGED, _FULL,
           "it needs no more room than a first run"),
-    Fault("a file system without inodes: each number that is too small", ON_DISK, (75,), STAGED, _CALLS),
+    Fault("a file system without inodes: each number that is too small", ON_DISK, (75,), STAGED, _FULL),
     Fault("a file system that is full, under a real chain binary", (GENESIS, VALIDATOR), (75,), STAGED, _REAL),
     Fault("`ENOSPC` or `EIO` in all processes of a step, a real chain binary's too", (GENESIS, VALIDATOR), (1, 75),
           STAGED, _REAL),
-    Fault("a read-only file system", ON_DISK, (3,), UNTOUCHED, _CALLS),
-    Fault("a directory that this user may not write", ON_DISK, (3,), UNTOUCHED, _CALLS),
+    Fault("a read-only file system", ON_DISK, (3,), UNTOUCHED, _FULL),
+    Fault("a directory that this user may not write", ON_DISK, (3,), UNTOUCHED, _FULL),
 ]  # fmt: skip
 
 _CLOCK = "process/test_clock_jumps.py"

@@ -3,6 +3,7 @@
 Run as a program it reads one JSON line per run, ``{"step", "environment", "wait", "log"}``, forks, prints the child's
 pid, and prints its exit status when it is over. With ``wait`` the child does nothing before another line comes, so that
 a tracer can attach. What the child says goes to the file ``log``.
+``MUTATION`` in its environment breaks the transaction in one way (`mutations`): a test shows that this is noticed.
 """
 
 import importlib
@@ -15,6 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from mutations import MUTATIONS  # here, so that no child opens a file for it, which the tracer would count
 
 MUTATING = (
     "openat,write,pwrite64,rename,renameat,renameat2,mkdir,mkdirat,link,linkat,unlink,unlinkat,rmdir,"
@@ -122,6 +125,8 @@ def _child(step: str, environment: Mapping[str, str], log: str, gate: int) -> in
     # Until whoever traces this process is there; by a call that nobody counts, and before all others.
     select.select([gate], [], [])
     os.environ.update(environment)
+    if broken := os.environ.pop("MUTATION", ""):
+        MUTATIONS[broken]()
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
     return int(_module(step).main([]))
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sample import examples
 
 from exposer.errors import ConflictError, MismatchError, TemporaryError
 from exposer.records import Artifact, Record, digest_input, read_record, read_records
@@ -353,8 +354,9 @@ class VolumeMachine(RuleBasedStateMachine):
         assert found == expected
 
 
-TestVolumeMachine = VolumeMachine.TestCase
-TestVolumeMachine.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+ORDERS = (20, 300)
+TestVolumeMachine = pytest.mark.sampled(examples=ORDERS, of="orders of steps")(VolumeMachine.TestCase)
+TestVolumeMachine.settings = settings(max_examples=examples(*ORDERS), stateful_step_count=12, deadline=None)
 
 
 def test_records_are_json_that_a_person_can_read(tmp_path: Path) -> None:
