@@ -1,0 +1,43 @@
+# The parts of CI, and what each of them needs to be there. Builds give way to the tests that run beside them.
+.PHONY: all check test first rest laboratory images browser docker kubernetes e2e slow
+PART = @.ci/part $@
+MAKE_IT = $(MAKE) --no-print-directory --file=Makefile
+TIMES = .cache/ci/$@.json
+
+all: check test browser docker kubernetes e2e slow
+
+# What containers have in them comes first.
+first:
+	$(PART) nice -n 10 scripts/build-binaries cometbft simd docker-compose cosmovisor wasmd
+
+check:
+	$(PART) $(MAKE_IT) check
+
+test: check
+	$(PART) $(MAKE_IT) test ARGS=--times=$(TIMES)
+
+images: first
+	$(PART) scripts/images cometbft simd
+
+laboratory:
+	$(PART) nice -n 10 scripts/kubernetes-lab
+
+rest: images
+	$(PART) nice -n 10 scripts/build-binaries
+
+browser: test
+	$(PART) $(MAKE_IT) browser ARGS=--times=$(TIMES)
+
+# After docker: with e2e beside them, three suites of whole networks are too many for two cores.
+kubernetes: images laboratory | docker
+	$(PART) $(MAKE_IT) kubernetes
+
+docker: images
+	$(PART) $(MAKE_IT) docker
+
+e2e: rest
+	$(PART) $(MAKE_IT) e2e ARGS=--times=$(TIMES)
+
+# When nothing else runs. What needs an engine or a cluster has a limit for each test alone (pytest-timeout).
+slow: test browser e2e | docker kubernetes
+	$(PART) $(MAKE_IT) slow ARGS="$(patsubst %,.cache/ci/%.json,$^)"
