@@ -6,7 +6,7 @@ INSTALL := $(RUN)/pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test check format browser e2e images docker kubernetes bench binaries lock clean
+.PHONY: help setup up down status quick units test slow check format browser exhaustive e2e images docker kubernetes bench binaries lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,8 +40,17 @@ down: $(VENV)/.runtime ## stop it (ARGS=--volumes deletes what it left)
 status: $(VENV)/.runtime ## what it does, from another terminal (ARGS=--json)
 	@$(RUN)/exposer status $(ARGS)
 
-test: setup ## the tests (those of real binaries are skipped until `make binaries`)
+quick: setup ## lint, types, and the tests that start nothing: a minute
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check units
+
+units: setup
+	$(RUN)/pytest tests/unit tests/http --ignore=tests/http/long --numprocesses=3 $(ARGS)
+
+test: setup ## the tests that need nothing but this machine: six minutes at most
 	$(RUN)/pytest $(ARGS)
+
+slow: setup # what .ci/run does with the times of its tests, which are in ARGS
+	$(RUN)/python tests/support/slow_tests.py $(ARGS)
 
 check: setup ## lint, format, types, import rules, docstrings
 	$(RUN)/ruff check
@@ -55,22 +64,26 @@ format: setup ## put the code into form
 	$(RUN)/ruff format
 
 browser: setup ## the status page in a real Chromium
-	$(RUN)/pytest tests/browser $(ARGS)
+	$(RUN)/pytest tests/browser --numprocesses=2 $(ARGS)
 
-e2e: setup ## whole networks with real chain binaries
+e2e: setup ## steps and whole networks with real chain binaries, and crowds of clients
 	@scripts/build-binaries $(filter-out docker-compose,$(notdir $(wildcard scripts/binaries/*)))
-	$(RUN)/pytest tests/e2e $(ARGS)
+	$(RUN)/pytest tests/chains tests/e2e tests/load --numprocesses=3 $(ARGS)
+
+exhaustive: setup ## all that `make test` and `make e2e` take a sample of; the docs tell of the run
+	@scripts/build-binaries
+	EXHAUSTIVE=1 UPDATE_DOCS=1 $(RUN)/pytest -m 'sampled or hypothesis' tests $(ARGS)
 
 images: $(VENV)/.images ## container images, with their bills of materials, in .cache/images (ARGS="simd build": which, see docs/image.md)
 	@scripts/images $(ARGS)
 
 docker: setup ## the images, and networks of them, in a Docker engine
 	@scripts/build-binaries cometbft cosmovisor docker-compose simd wasmd
-	$(RUN)/pytest tests/docker $(ARGS)
+	$(RUN)/pytest tests/docker --numprocesses=0 $(ARGS)
 
 kubernetes: setup ## networks in the cluster of KUBECONFIG, or in a laboratory's (docs/laboratory.md)
 	@scripts/images cometbft simd
-	scripts/kubernetes-lab $(RUN)/pytest tests/kubernetes $(ARGS)
+	scripts/kubernetes-lab $(RUN)/pytest tests/kubernetes --numprocesses=0 $(ARGS)
 
 bench: setup ## figures, as ratios measured side by side in one run
 	@scripts/build-binaries simd

@@ -1,5 +1,7 @@
 """What all tests share: real input, and guards against leaks."""
 
+import contextlib
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -7,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import witness
-from matrix import MATRIX
 from project import ROOT, real_binary
 from real_chains import CHAINS, RealChain
 from witness import WITNESS
 
 _BESIDE = "is not beside the repository"
+pytest_plugins = ["exhaustive", "tiers", "workers"]
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +41,9 @@ def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             "DENOM",
             "COINS",
             "HOSTNAME",
+            "MAKEFLAGS",
+            "MAKELEVEL",
+            "MFLAGS",
         }:
             monkeypatch.delenv(name)
 
@@ -46,14 +51,6 @@ def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_configure() -> None:
     """From here on somebody reads along."""
     witness.install()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was read of how many secrets, and how often one was seen; and what was tried on which chain."""
-    seen = f"{WITNESS.answers} answers, {WITNESS.lines} log lines, {WITNESS.secrets} secrets, {WITNESS.seen} hits"
-    terminalreporter.write_line(f"witness: {seen}")
-    for line in MATRIX.lines():
-        terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)
@@ -66,13 +63,21 @@ def _no_secret_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_descriptor_stays_open() -> Iterator[None]:
-    """A test leaves as many open descriptors as it found, but for a few that libraries keep for later."""
-    slack = 16
-    open_now = Path("/proc/self/fd")
-    before = len(list(open_now.iterdir())) if open_now.is_dir() else 0
+    """A test leaves open what it found open, and nothing else."""
+    before = _descriptors()
     yield
-    if before:
-        assert len(list(open_now.iterdir())) <= before + slack
+    if _descriptors() - before:
+        gc.collect()  # what only a cycle of references holds is closed by the next collection, whenever it comes
+    assert _descriptors() - before == set()
+
+
+def _descriptors() -> set[tuple[str, str]]:
+    """Number and target of all open descriptors, but of the one that looks."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add((entry.name, str(entry.readlink())))
+    return found
 
 
 @pytest.fixture(scope="session")

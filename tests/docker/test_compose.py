@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from compose_project import ComposeProject, compose_project
-from live_network import eventually, get_json
+from live_network import get_json
 from project import ROOT
+from waiting import eventually
 
 from exposer import __version__
 from exposer.cli import main

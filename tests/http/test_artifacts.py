@@ -17,8 +17,8 @@ from sidecar_world import (
     fill,
     replaced_atomically,
     serving,
-    until,
 )
+from waiting import until
 
 from exposer.errors import BadInputError
 from exposer.server.app import create_app

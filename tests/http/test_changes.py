@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from inotify_simple import INotify
-from sidecar_world import replaced_atomically, until
+from sidecar_world import replaced_atomically
+from waiting import until
 
-from exposer.server import changes, mount
+from exposer.server import changes, events, mount
 from exposer.server.changes import SETTLING, Changes, Polling, VolumeChanges
 from exposer.server.events import SLOW, Events
 
@@ -37,7 +38,7 @@ async def calm(watcher: Changes) -> None:
     """Return once nothing is told any more: what was there at the start has been told, and has settled."""
     with contextlib.suppress(TimeoutError):
         while True:
-            async with asyncio.timeout(SETTLING * 2):
+            async with asyncio.timeout(changes.SETTLING * 2):
                 await watcher.next()
 
 
@@ -51,7 +52,15 @@ async def told(watcher: Changes, change: Callable[[], object], within: float = S
     return False
 
 
+@pytest.fixture
+def _settles_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change settles in 40 ms, where a test waits for it often: the longest clock tick of a kernel is 10 ms."""
+    for module in (changes, events):
+        monkeypatch.setattr(module, "SETTLING", 0.04)
+
+
 @WAYS
+@pytest.mark.usefixtures("_settles_soon")
 async def test_every_kind_of_change(tmp_path: Path, way: Way) -> None:
     """Whatever happens to a file is told, long before a look that nothing asks for; its size may stay as it is."""
     path = tmp_path / "home/config/genesis.json"

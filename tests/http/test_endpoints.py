@@ -24,8 +24,8 @@ from sidecar_world import (
     serving,
     settings_for,
     sidecar_of,
-    until,
 )
+from waiting import until
 
 from exposer.progress import Progress, write_progress
 from exposer.server.app import create_app

@@ -10,6 +10,7 @@ from typing import Self
 
 import pytest
 from networks import fresh_mnemonic
+from waiting import until
 
 from exposer.accounts.hd import derive_secp256k1, standard_path
 from exposer.accounts.mnemonic import Mnemonic
@@ -68,8 +69,7 @@ async def serving(directory: Path, connections: int = 100, request: float = 10.0
     with open_journal(directory, keep=60.0) as journal, Listener(bound, None) as listener:
         server = Server(Faucet(settings, purse, journal), Doors(connections, request), drain=1.0)
         running = asyncio.create_task(server._serve([listener]))
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no event
-            await asyncio.sleep(0)
+        await until(lambda: server.started)
         try:
             yield port, server
         finally:
@@ -164,8 +164,7 @@ async def test_a_stop_does_not_wait_for_requests_that_never_come(
     ):
         await head.say(LIVE[:9])
         await body.say(CREDIT % 9 + b"{")
-        while len(server.server_state.connections) < 3 or len(begun(server)) < 2:  # noqa: ASYNC110 - no event
-            await asyncio.sleep(0)
+        await until(lambda: len(server.server_state.connections) == 3 and len(begun(server)) == 2)
         server.should_exit = True
         assert await head.told() == await body.told() == (503, "not-ready")
         assert await silent.all() == b""

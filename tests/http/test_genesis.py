@@ -17,7 +17,8 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sidecar_world import GENESIS, LARGE, assert_problem, calling, fill, replaced_atomically, serving, until
+from sidecar_world import GENESIS, LARGE, assert_problem, calling, fill, replaced_atomically, serving
+from waiting import until
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters='"\\', exclude_categories=["Cc", "Cs"]), max_size=300)
 properties = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

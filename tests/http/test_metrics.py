@@ -10,7 +10,8 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from sidecar_world import LARGE, assert_no_secret, calling, commit, commit_all, contents, fill, serving, until
+from sidecar_world import LARGE, assert_no_secret, calling, commit, commit_all, contents, fill, serving
+from waiting import until
 
 from exposer import __version__
 from exposer.progress import Progress, write_progress

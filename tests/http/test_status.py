@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sidecar_world import LARGE, assert_problem, calling, commit, commit_all, contents, fill, serving, until
+from sidecar_world import LARGE, assert_problem, calling, commit, commit_all, contents, fill, serving
+from waiting import until
 
 from exposer import __version__
 from exposer.progress import Progress, write_progress

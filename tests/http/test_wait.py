@@ -17,8 +17,8 @@ from sidecar_world import (
     fill,
     replaced_atomically,
     serving,
-    until,
 )
+from waiting import until
 
 from exposer.server.changes import INTERVAL, VolumeChanges
 from exposer.server.routes import LONGEST_WAIT

@@ -6,7 +6,7 @@ import secrets
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +36,6 @@ def _images(_cluster: None) -> None:
             "set LOAD_IMAGE to a command that puts an image's archive into the cluster; `true` where it has it"
         )
         subprocess.run([*shlex.split(command), archive], check=True, capture_output=True, timeout=LIMIT)
-
-
-@pytest.fixture(scope="session")
-def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Prints a line of what was measured, whatever is captured."""
-    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
-
-    def line(text: str) -> None:
-        with capture.global_and_fixture_disabled():
-            print(f"\n{text}", end="")
-
-    return line
 
 
 @pytest.fixture(scope="session")

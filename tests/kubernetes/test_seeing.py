@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cluster_pods import RULES, SEEN, SLEEP, container, manifest, world
 from live_cluster import LIMIT, LiveCluster, kubectl
-from live_network import eventually
 from project import ROOT
+from waiting import eventually
 
 import exposer
 from exposer.errors import ExitCode

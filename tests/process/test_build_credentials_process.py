@@ -2,7 +2,6 @@
 
 import base64
 import http.server
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -11,13 +10,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from go_world import GENESIS, STEP, GitRepository, build, command, home, pod, running, says
+from go_world import BUILDS, GENESIS, STEP, GitRepository, build, command, home, pod, running, says
 
 from exposer.errors import BadInputError
 from exposer.records import read_record
 from init_scripts.repository import Repository
 
-pytestmark = pytest.mark.skipif(not (shutil.which("go") and shutil.which("git")), reason="Go and git build here")
+pytestmark = BUILDS
 WORD, WRITTEN = "hunter2-hunter2-/", "hunter2-hunter2-%2F"
 
 

@@ -9,7 +9,22 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from go_world import GENESIS, MAIN, STEP, V2, GitRepository, build, command, home, left, pod, program, says, stamps
+from go_world import (
+    BUILDS,
+    GENESIS,
+    MAIN,
+    STEP,
+    V2,
+    GitRepository,
+    build,
+    command,
+    home,
+    left,
+    pod,
+    program,
+    says,
+    stamps,
+)
 from project import ROOT
 from zygote import zygote
 
@@ -18,7 +33,7 @@ from exposer.settings import read_settings
 from exposer.volume import open_volume
 from init_scripts.init_build_images import BuildSettings, upgrade_directory
 
-pytestmark = pytest.mark.skipif(not (shutil.which("go") and shutil.which("git")), reason="Go and git build here")
+pytestmark = BUILDS
 
 DOCS = ROOT / "docs/builds.md"
 

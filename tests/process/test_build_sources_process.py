@@ -5,13 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from go_world import GENESIS, MAIN, MODULE, STEP, GitRepository, build, home, left, pod, program, publish, says
+from go_world import BUILDS, GENESIS, MAIN, MODULE, STEP, GitRepository, build, home, left, pod, program, publish, says
 
 from exposer.records import read_record
 from init_scripts.gomodule import _candidates
 from init_scripts.workshop import OF_A_REPOSITORY
 
-pytestmark = pytest.mark.skipif(not (shutil.which("go") and shutil.which("git")), reason="Go and git build here")
+pytestmark = BUILDS
 
 
 def test_a_version_of_a_repository(code: GitRepository, tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sidecar_process import SOON, Sidecar, rest, running
 from sidecar_world import LARGE, fill
 from tls_world import Authorities
+from waiting import eventually
 
 
 @pytest.fixture(scope="module", params=["plain", "TLS"])
@@ -189,9 +190,9 @@ def test_a_client_that_leaves_with_requests_queued(tmp_path: Path) -> None:
     with running(tmp_path) as sidecar:
         connection = sidecar.connect()
         connection.sendall(b"GET /node_id?wait=60s HTTP/1.1\r\nHost: pod\r\n\r\n" + (GET + b"\r\n") * 3)
-        _until(lambda: json.loads(sidecar.get("/status")[1])["waiters"] == 1)
+        eventually("it waits", lambda: json.loads(sidecar.get("/status")[1])["waiters"] == 1, limit=SOON)
         connection.close()
-        _until(lambda: json.loads(sidecar.get("/status")[1])["waiters"] == 0)
+        eventually("it is missed", lambda: json.loads(sidecar.get("/status")[1])["waiters"] == 0, limit=SOON)
 
 
 def _peak(sidecar: Sidecar) -> int:
@@ -275,7 +276,7 @@ def test_too_many_connections(tmp_path: Path, transport: Authorities | None) -> 
         with contextlib.closing(sidecar.connect()) as another:
             received = rest(another)
         downloads[0].close()
-        _until(lambda: json.loads(sidecar.get("/status")[1]).get("downloads") == 3)
+        eventually("one has left", lambda: json.loads(sidecar.get("/status")[1]).get("downloads") == 3, limit=SOON)
         metrics = sidecar.get("/metrics")[1]
     assert b'exposer_http_requests_total{path="other",status="503"}' in metrics
     assert received.startswith(b"HTTP/1.1 503 ")
@@ -294,7 +295,7 @@ def test_a_client_that_stops_reading(tmp_path: Path, transport: Authorities | No
             with contextlib.suppress(BlockingIOError, ssl.SSLWantWriteError):
                 for _ in range(1 if path == "/genesis" else 100_000):
                     connection.sendall(request)
-            _until(lambda: _connections(sidecar) == 0)
+            eventually("the client is cut", lambda: _connections(sidecar) == 0, limit=SOON)
         status = json.loads(sidecar.get("/status")[1])
     assert status["downloads"] == 0
     assert [fetch["state"] for fetch in status["fetches"]] == (["cut"] if path == "/genesis" else [])
@@ -305,12 +306,6 @@ def _connections(sidecar: Sidecar) -> int:
     port = f":{sidecar.address[1]:04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(row[1].endswith(port) and row[3] == "01" for row in rows)
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < SOON
 
 
 def _exchange(sidecar: Sidecar, sent: bytes) -> bytes:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
@@ -48,7 +49,7 @@ def gate(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("condition", ["node_id", "genesis"])
-def test_no_server_holds_a_gate_beyond_its_limit(condition: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_server_holds_a_gate_beyond_its_limit(condition: str, tell: Callable[[str], None]) -> None:
     """Before all of them at once the gate exits 124 when its time is over, with its cause; its memory is bounded."""
     (code,) = find("an exposer that refuses", NODE).codes
     with ExitStack() as stack:
@@ -58,8 +59,7 @@ def test_no_server_holds_a_gate_beyond_its_limit(condition: str, capsys: pytest.
         began = time.monotonic()
         exit_code, log = gate("-t", f"{GIVEN:g}s", "-i", "100ms", "--for", condition, *places)
         spent = time.monotonic() - began
-    with capsys.disabled():
-        print(f"\n--for {condition}: exit {exit_code} after {spent:.1f} s of {GIVEN:g}, {len(places)} servers")
+    tell(f"--for {condition}: exit {exit_code} after {spent:.1f} s of {GIVEN:g}, {len(places)} servers")
 
     assert exit_code == code, log
     assert GIVEN <= spent < GIVEN + _SLACK

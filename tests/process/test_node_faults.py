@@ -123,7 +123,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., tuple[int, str]]]:
 
 @pytest.mark.parametrize("who", ["node", "faucet"])
 def test_nobody_holds_the_step_beyond_its_limit(
-    who: str, run: Callable[..., tuple[int, str]], capsys: pytest.CaptureFixture[str]
+    who: str, run: Callable[..., tuple[int, str]], tell: Callable[[str], None]
 ) -> None:
     """Whatever the other side does, the step exits 75 when its time is over, says why, and sends no transaction."""
     (code,) = find("a node that refuses" if who == "node" else "a faucet that does", NODE).codes
@@ -137,9 +137,8 @@ def test_nobody_holds_the_step_beyond_its_limit(
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         ends = list(pool.map(against, [*FAULTS, "refuses"]))
-    with capsys.disabled():
-        longest = max(spent for _, _, spent, _ in ends)
-        print(f"\n{who}: {len(ends)} faults, all exit {code}, the last after {longest:.1f} s of {GIVEN:g}")
+    longest = max(spent for _, _, spent, _ in ends)
+    tell(f"{who}: {len(ends)} faults, all exit {code}, the last after {longest:.1f} s of {GIVEN:g}")
     for name, exit_code, spent, told in ends:
         assert exit_code == code, f"{name}\n{told}"
         assert "gave up after 2 s" in told.splitlines()[-1], name

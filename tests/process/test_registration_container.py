@@ -1,11 +1,10 @@
 """``create-validator`` as a container beside a node: a script in its place, a late node, and ``--stay``."""
 
 import os
-import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from name_server import FAULTS, NameServer, Reply, address
 from project import ROOT
 from registration_world import ABSENT, command, node, run, validator_pod, validator_with
 from scripted_server import Exchange, ScriptedServer
+from waiting import eventually
 
 SENDS = 'echo "$VAL_NAME $VAL_ADDR $CHAIN_DIR $NODE_URL" >> "$COUNT"\n'
 MOST = 10 << 10  # KiB that staying may take
@@ -113,32 +113,31 @@ def staying(pod: dict[str, str], *prefix: str) -> Iterator[tuple["subprocess.Pop
 
 def until_there(path: Path, process: "subprocess.Popen[str]") -> None:
     """Until the file is there."""
-    while not path.exists():
-        assert process.poll() is None
-        select.select([], [], [], 0.01)
+    eventually(f"{path.name}, or the end", lambda: path.exists() or process.poll() is not None)
+    assert process.poll() is None
 
 
 def until_small(process: "subprocess.Popen[str]") -> int:
     """KiB that the process takes, as soon as it is the other program."""
     status = Path(f"/proc/{process.pid}")
-    while b"sigwait" not in (status / "cmdline").read_bytes():
-        assert process.poll() is None
-        select.select([], [], [], 0.01)
-    while "SigBlk:\t0000000000000000\n" not in (status / "status").read_text():  # proc(5): those it waits for are not
-        select.select([], [], [], 0.01)
+    line = status / "cmdline"
+    eventually("sigwait, or the end", lambda: b"sigwait" in line.read_bytes() or process.poll() is not None)
+    assert process.poll() is None
+    free = "SigBlk:\t0000000000000000\n"  # proc(5): the signals that it waits for are not blocked
+    eventually("it waits for signals", lambda: free in (status / "status").read_text())
     lines = dict(line.split(":", 1) for line in (status / "status").read_text().splitlines())
     return int(lines["VmRSS"].split()[0])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stays_in_little_memory(pod: dict[str, str], number: signal.Signals) -> None:
+def test_it_stays_in_little_memory(pod: dict[str, str], number: signal.Signals, tell: Callable[[str], None]) -> None:
     """A container that has registered its validator says so in a file, and waits for its end in less than 10 MiB."""
     with staying(pod) as (process, sign):
         until_there(sign, process)
         taken = until_small(process)
         process.send_signal(number)
         process.wait(timeout=20)
-        print(f"staying takes {taken} KiB")
+        tell(f"staying takes {taken} KiB")
 
     assert taken < MOST
     assert process.returncode == 128 + number
@@ -171,18 +170,12 @@ def test_a_restarted_container_stays_again(pod: dict[str, str]) -> None:
     with ScriptedServer(script) as server:
         told = {**pod, "NODE_URL": server.url, "STAY": "true", "STAY_FILE": str(sign)}
         with subprocess.Popen(command(pod), env=told, stderr=subprocess.DEVNULL, text=True) as process:
-            until_there_after(found, sign, process)
+            eventually("the node is asked, or the end", lambda: found or process.poll() is not None)
+            until_there(sign, process)
             process.terminate()
 
     assert found
     assert not any(found)
-
-
-def until_there_after(found: list[bool], sign: Path, process: "subprocess.Popen[str]") -> None:
-    """Until the node was asked, and then the file is there."""
-    while not (found and sign.exists()):
-        assert process.poll() is None
-        select.select([], [], [], 0.01)
 
 
 def test_where_nothing_is_to_be_created_it_stays_as_well(pod: dict[str, str]) -> None:

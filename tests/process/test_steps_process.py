@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from networks import write_keys
 from scripted_server import ScriptedServer, answer, file, stall
+from waiting import eventually
 
 from exposer.progress import read_progress
 from exposer.records import is_managed
@@ -191,8 +192,8 @@ def test_sigterm_ends_a_waiting_step_with_143(pod: dict[str, str]) -> None:
             [sys.executable, "-m", "init_scripts.init_validator"], env=environment, stderr=subprocess.PIPE, text=True
         )
         assert process.stderr is not None
-        while not server.asked:
-            assert process.poll() is None
+        eventually("it asks the genesis pod, or has ended", lambda: server.asked or process.poll() is not None)
+        assert process.poll() is None
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=10)
 

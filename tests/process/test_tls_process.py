@@ -6,7 +6,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -21,6 +20,7 @@ from project import ROOT
 from sidecar_process import SOON, Sidecar, failing, running
 from sidecar_world import ENDPOINTS, GENESIS, KEYS, commit_all, fill
 from tls_world import OTHER_TOKEN, TOKEN, Authorities
+from waiting import eventually
 
 from exposer.client import Client
 from exposer.credentials import Credentials
@@ -197,10 +197,8 @@ def asking(ask: Callable[[], object], threads: int = 3) -> Iterator[list[object]
 
 def more(seen: list[object], count: int = 20) -> None:
     """Return once ``count`` requests more have ended."""
-    target, ends = len(seen) + count, time.monotonic() + SOON
-    while len(seen) < target:
-        assert time.monotonic() < ends
-        time.sleep(0)
+    target = len(seen) + count
+    eventually(f"{count} requests more", lambda: len(seen) >= target, limit=SOON)
 
 
 def test_the_certificate_rolls(home: Path, authorities: Authorities) -> None:

@@ -6,22 +6,22 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from waiting import LIMIT, eventually
 
 from exposer.network.local.child import kill_leftovers, leftovers
 from exposer.network.local.state import State
 
+pytestmark = pytest.mark.ports
+
 EXPOSER = [sys.executable, "-W", "error", "-m", "exposer"]
-LIMIT = 120.0
-"""Seconds that nothing here may take, on the slowest of machines."""
 
 
 class Network:
@@ -85,13 +85,6 @@ class Network:
         pods: list[dict[str, Any]] = json.loads(self.command("status", "--json").stdout)["pods"]
         return pods
 
-    def wait(self, holds: Callable[[], object]) -> None:
-        """Return once ``holds``."""
-        limit = time.monotonic() + LIMIT
-        while not holds():
-            assert time.monotonic() < limit
-            time.sleep(0.02)
-
 
 @pytest.fixture
 def network(tmp_path: Path) -> Network:
@@ -152,10 +145,13 @@ def test_a_network_that_was_killed_comes_up_again_as_it_was(network: Network) ->
     """SIGKILL in the middle leaves no process; the next run ends with the same ports, and one genesis everywhere."""
     state = State(network.state)
     with network.up("--validators", "2") as process:
-        network.wait(lambda: state.read() and state.log("cometbft-1-validator-0", "wait-for-chains").exists())
+        eventually(
+            "the validator waits",
+            lambda: state.read() and state.log("cometbft-1-validator-0", "wait-for-chains").exists(),
+        )
         process.kill()
         process.wait()
-        network.wait(lambda: not list(leftovers(network.state)))
+        eventually("no process is left", lambda: not list(leftovers(network.state)))
     first = state.read()
     digests = []
     for _ in range(2):
@@ -190,7 +186,7 @@ def test_every_step_and_exposer_killed_once_is_made_up_for(network: Network) -> 
     programs = {(f"cometbft-1-{pod}", f"init_scripts.{step}") for pod, names in steps.items() for step in names}
     programs |= {(f"cometbft-1-{pod}", "exposer") for pod in steps}
     with network.up("--validators", "2") as process:
-        network.wait(kill_new_ones)
+        eventually("all are killed", kill_new_ones, pause=0.01)  # or one would have ended before
         summary = network.complete(process)
 
         assert network.end(process) == 0
@@ -228,7 +224,10 @@ def test_a_killed_exposer_is_replaced_at_the_same_address(network: Network) -> N
         (pod,) = network.pods()
         (victim,) = leftovers(network.state)
         os.kill(victim, signal.SIGKILL)
-        network.wait(lambda: victim not in leftovers(network.state) and network.pods()[0]["phase"] == "ready")
+        eventually(
+            "another is ready",
+            lambda: victim not in leftovers(network.state) and network.pods()[0]["phase"] == "ready",
+        )
 
         assert network.pods() == [pod]
         assert network.end(process) == 0
@@ -239,7 +238,7 @@ def test_a_killed_exposer_is_replaced_at_the_same_address(network: Network) -> N
 def test_a_signal_before_the_end_of_the_bring_up_is_told(network: Network, number: int, flags: list[str]) -> None:
     """A network that was stopped before it was up, wherever it runs, exits with 128 + n and leaves no process."""
     with network.up(*flags) as process:
-        network.wait(lambda: list(leftovers(network.state)))
+        eventually("a process runs", lambda: list(leftovers(network.state)))
 
         assert network.end(process, number) == 128 + number
 
@@ -386,16 +385,3 @@ def test_json_is_json_on_both_streams(network: Network) -> None:
 
     changes = {(line.get("pod"), line.get("program"), line.get("state")) for line in lines}
     assert ("cometbft-1-genesis-0", "init-genesis", "done") in changes
-
-
-@pytest.mark.cometbft
-def test_with_cometbft_on_path_the_network_makes_blocks(tmp_path: Path, cometbft: str) -> None:
-    """All nodes report the same hash of the block at height 3, and status has RPC and height of each."""
-    network = Network(tmp_path, path=str(Path(cometbft).parent))
-    with network.up("--validators", "3") as process:
-        network.complete(process)
-        network.wait(lambda: all(pod["node"] and pod["node"]["height"] >= 3 for pod in network.pods()))
-        blocks = [json.loads(get(f"{pod['node']['rpc_url']}/block?height=3")) for pod in network.pods()]
-
-        assert network.end(process) == 0
-    assert len({block["result"]["block_id"]["hash"] for block in blocks}) == 1

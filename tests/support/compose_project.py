@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from live_network import eventually, get, get_json
+from live_network import get, get_json
 from project import real_binary
 from ruamel.yaml import YAML
+from waiting import eventually
 
 LIMIT = 300
 """Seconds that nothing here may take, on the slowest of machines."""

@@ -19,8 +19,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from live_network import LIMIT, eventually, get_json
+from live_network import get_json
 from networks import fresh_mnemonic
+from waiting import LIMIT, eventually
 
 from exposer.accounts.address import encode_address
 from exposer.client import Client

@@ -3,16 +3,17 @@
 import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from zygote import Zygote
 
 STEP = "init-build-images"
@@ -20,6 +21,11 @@ GENESIS = "cosmovisor/genesis/bin/tinyd"
 V2 = "cosmovisor/upgrades/v2/bin/tinyd"
 MODULE = "example.test/tiny"
 MAIN = 'package main\n\nfunc main() { println("VERSION") }\n'
+BUILDS = [
+    pytest.mark.skipif(not (shutil.which("go") and shutil.which("git")), reason="Go and git build here"),
+    pytest.mark.usefixtures("builder"),
+]
+"""The marks of a file of tests that builds."""
 _AUTHOR = ("-c", "user.name=Tester", "-c", "user.email=tester@example.test", "-c", "init.defaultBranch=main")
 
 
@@ -105,15 +111,16 @@ def command() -> list[str]:
 def build(environment: Mapping[str, str], **settings: str) -> Built:
     """The step with further ``settings``, run to its end, in a child of a warm process."""
     with tempfile.NamedTemporaryFile() as log:
-        code = _warm().run(STEP, {**environment, **settings}, Path(log.name))
+        code = warm().run(STEP, {**environment, **settings}, Path(log.name))
         return Built(code, Path(log.name).read_text(encoding="utf-8"))
 
 
 @cache
-def _warm() -> Zygote:
-    warm = Zygote(("env", "-i"))  # a pod has its own environment and no other
-    atexit.register(warm.close)
-    return warm
+def warm() -> Zygote:
+    """The process that all builds are children of, until the tests are over."""
+    process = Zygote(("env", "-i"))  # a pod has its own environment and no other
+    atexit.register(process.close)
+    return process
 
 
 def says(binary: Path, *, environment: Mapping[str, str] | None = None) -> str:
@@ -162,11 +169,3 @@ def running(word: str) -> list[str]:
                 continue
             found += [line] if word in line else []
     return found
-
-
-def wait_until(look: Callable[[], bool], limit: float = 30.0) -> None:
-    """Return when ``look`` is true; fails after ``limit`` seconds."""
-    end = time.monotonic() + limit
-    while not look():
-        assert time.monotonic() < end
-        time.sleep(0.02)

@@ -6,31 +6,18 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
+from waiting import LIMIT, eventually
 
-LIMIT = 120.0
-"""Seconds that nothing here may take, on the slowest of machines."""
 _COMPLETE = "State, keys and logs are in"
 _OPEN = build_opener(ProxyHandler({})).open  # these addresses are never behind a proxy
-T = TypeVar("T")
-
-
-def eventually(what: str, look: Callable[[], T | None], *, pause: float = 0.05, limit: float = LIMIT) -> T:
-    """The first thing that ``look`` sees; fails, and says ``what`` it looked for, when it never sees anything."""
-    end = time.monotonic() + limit
-    while not (seen := look()):
-        if time.monotonic() > end:
-            pytest.fail(f"in {limit:g} s it never came to this: {what}")
-        time.sleep(pause)
-    return seen
 
 
 def get(url: str) -> bytes:

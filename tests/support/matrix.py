@@ -22,6 +22,16 @@ class Matrix:
         yield
         cells[column] = f"ok {time.monotonic() - began:.0f} s"
 
+    def content(self) -> tuple[dict[str, dict[str, str]], list[str]]:
+        """Cells by row and column, and notes."""
+        return self._cells, self.notes
+
+    def add(self, cells: dict[str, dict[str, str]], notes: list[str]) -> None:
+        """Tell what another process has tried as well."""
+        for row, columns in cells.items():
+            self._cells.setdefault(row, {}).update(columns)
+        self.notes += notes
+
     def lines(self) -> list[str]:
         """The table and the notes; nothing where nothing was tried."""
         if not self._cells:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -565,3 +566,32 @@ MISTAKES: dict[str, Mistake] = {
         "6: chains[0].ics: is not supported, and without it this would be another chain; remove it if that is what is",
     ),
 }
+
+COMMANDS = {
+    "config check": ("config", "check"),
+    "config show": ("config", "show"),
+    "up": ("up", "--timeout", "1s"),
+    "plan": ("plan",),
+    "render compose": ("render", "compose", "-o", "out"),
+    "render k8s": ("render", "k8s", "-o", "out"),
+}
+"""Those that read a network file, by what they are called."""
+
+
+def write(mistake: Mistake) -> dict[str, str]:
+    """Put the files of a mistake into this directory; their names and contents."""
+    files = {"network.yaml": mistake.text, **mistake.files}
+    for name, text in files.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
+    return files
+
+
+def there() -> dict[str, str]:
+    """Every file of this directory, with what is in it."""
+    return {str(path): path.read_text(encoding="utf-8") for path in Path().rglob("*") if path.is_file()}
+
+
+def expected(mistake: Mistake) -> str:
+    """How the one line on stderr begins."""
+    return f"exposer: {'network.yaml:' if mistake.told[:1].isdigit() else ''}{mistake.told}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 from networks import fresh_mnemonic
+from waiting import until
 
 from exposer.accounts.address import Algorithm, encode_address
 from exposer.accounts.hd import derive_secp256k1, standard_path
@@ -173,9 +174,7 @@ class Counter:
 
     async def until(self, done: Callable[[], object]) -> None:
         """Until it is so."""
-        async with asyncio.timeout(20):
-            while not done():  # noqa: ASYNC110 - neither ledger nor chain has an event
-                await asyncio.sleep(0.001)
+        await until(done, pause=0.001)  # what the payer says may be so for a few turns of the loop only
 
     async def settled(self) -> None:
         """Until nothing is owed, and everybody told."""

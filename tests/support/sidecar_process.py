@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from project import ROOT
+from waiting import eventually
 from witness import WITNESS
 
 SERVE = [sys.executable, "-W", "error", "-m", "exposer", "serve"]
@@ -70,13 +71,17 @@ class Sidecar:
 
     def refuses(self) -> None:
         """Return once it accepts nobody any more."""
-        while True:
+
+        def refused() -> bool:
             try:
                 self.connect().close()
-            except ConnectionResetError:
-                continue  # it came into the queue of a listener that closed just then
             except ConnectionRefusedError:
-                return
+                return True
+            except ConnectionResetError:
+                pass  # it came into the queue of a listener that closed just then
+            return False
+
+        eventually("the sidecar refuses connections", refused, limit=SOON)
 
     def end(self) -> tuple[int, str]:
         """Return code and everything that it logged, once it has ended."""

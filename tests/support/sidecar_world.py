@@ -7,12 +7,13 @@ import hashlib
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
+from waiting import until
 from witness import WITNESS
 
 from exposer.identity import ed25519_public, node_id, node_public_key
@@ -157,13 +158,6 @@ async def serving(
     finally:
         server.should_exit = True
         await running
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Return once ``condition`` holds; the loop turns meanwhile."""
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - the condition is the state of the code under test, which has no event
-            await asyncio.sleep(0)
 
 
 def assert_problem(response: httpx.Response, status: int, code: str) -> dict[str, object]:

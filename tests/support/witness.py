@@ -17,6 +17,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ _SHOWN = re.compile(rb"^authorization:[^\r\n]*", re.IGNORECASE | re.MULTILINE)  
 _LOG_FILES = re.compile(r".*\.log|up\.txt")
 _SMALL = 1 << 20
 
+Totals = tuple[int, int, int, list[bytes]]
+"""Answers, lines, hits, and the SHA-256 of each secret; of types that execnet sends."""
+
 
 class Witness:
     """Secrets, and where they were seen; what has come is held until `check`, which knows all secrets of a test."""
@@ -50,16 +54,21 @@ class Witness:
         self._told = bytearray()
         self._lock = threading.RLock()
 
-    @property
-    def secrets(self) -> int:
-        """How many there were."""
-        return len(self._ever)
+    def totals(self) -> "Totals":
+        """What was read, and the SHA-256 of each secret: one that two processes know counts once."""
+        return self.answers, self.lines, self.seen, sorted(self._ever)
+
+    def add(self, totals: "Totals") -> None:
+        """Count what another process has read as well."""
+        answers, lines, seen, ever = totals
+        self.answers, self.lines, self.seen = self.answers + answers, self.lines + lines, self.seen + seen
+        self._ever.update(ever)
 
     def learn(self, secret: bytes, name: str) -> None:
         """Look for a secret from now on; ``name`` is what it is called where it is found."""
         assert len(secret) >= 16, "too short to be told from chance"
         self._known[secret] = name
-        self._ever.add(secret)
+        self._ever.add(sha256(secret).digest())
 
     def hear(self, stream: object, data: bytes) -> None:
         """Bytes that came on a connection."""

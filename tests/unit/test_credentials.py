@@ -1,11 +1,16 @@
 import argparse
 import os
 import ssl
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from tls_world import TOKEN, Authorities
@@ -85,7 +90,9 @@ def test_wrong_certificates(authorities: Authorities, name: str, fault: str, wor
     elif fault == "encrypted":
         authorities.issue("pod", authorities.client)
         key = authorities.directory / "pod.key"
-        subprocess.run(["openssl", "ec", "-in", key, "-out", key, "-aes256", "-passout", "pass:secret"], check=True)
+        private = load_pem_private_key(key.read_bytes(), None)
+        secret = BestAvailableEncryption(b"secret")
+        key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, secret))
     with pytest.raises(BadInputError, match=words) as caught:
         credentials.context()
 

@@ -2,13 +2,11 @@
 
 import base64
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from exposer.documents import DocumentError
-from exposer.identity import ed25519_public, node_id, node_public_key, public_key, validator_public_key
+from exposer.identity import ed25519_public, node_public_key, public_key, validator_public_key
 
 SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
 PUBLIC = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
@@ -75,15 +73,3 @@ def test_a_torn_private_key_is_refused_without_its_bytes(raw: bytes) -> None:
     with pytest.raises(DocumentError) as refused:
         node_public_key(document)
     assert refused.value.__cause__ is None
-
-
-@pytest.mark.cometbft
-def test_ids_are_those_that_the_real_binary_tells(cometbft: str, tmp_path: Path) -> None:
-    """Node id and validator address of files that ``cometbft init`` wrote are what it says they are."""
-    subprocess.run([cometbft, "init", "--home", tmp_path], check=True, capture_output=True)
-    told = subprocess.run([cometbft, "show-node-id", "--home", tmp_path], check=True, capture_output=True, text=True)
-    key_file = tmp_path / "config/priv_validator_key.json"
-
-    assert node_id(node_public_key((tmp_path / "config/node_key.json").read_bytes())) == told.stdout.strip()
-    key = validator_public_key(key_file.read_bytes())
-    assert key.address.hex().upper() == json.loads(key_file.read_bytes())["address"]

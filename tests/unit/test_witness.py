@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from scripted_server import ScriptedServer, answer
-from sidecar_process import failing
 from sidecar_world import FILES, Keys
 from witness import FILLER, WITNESS, Witness
 
@@ -66,14 +65,6 @@ def test_log() -> None:
         except ValueError as error:
             error.add_note(other)
             logging.getLogger("exposer").warning("a fault", exc_info=True)
-    assert hits == ["a log has a secret of planted"]
-
-
-def test_output_of_a_process() -> None:
-    """A secret in the output of a program of ours is seen."""
-    secret = secrets.token_hex(32)
-    with WITNESS.planted(bytes.fromhex(secret)) as hits:
-        failing(f"--no-such-flag-{secret}")
     assert hits == ["a log has a secret of planted"]
 
 

@@ -134,12 +134,12 @@ def test_memory_does_not_grow_with_the_document(tmp_path: Path) -> None:
     with path.open("wb") as stream:
         stream.write(b'{"list": [0')
         for _ in range(40):
-            stream.write(b', {"address": "cosmos1qqq", "coins": []}' * 25_000)
+            stream.write(b', {"address": "cosmos1%s", "coins": []}' % (b"q" * 460) * 2_000)
         stream.write(b"]}")
     tracemalloc.start()
     with Source(path) as source, (tmp_path / "copy").open("wb") as target:
         runs = source.runs(source.find("list"))
-        assert sum(len(run.values) for run in runs) == 1_000_001
+        assert sum(len(run.values) for run in runs) == 80_001
         source.rewrite(target, [Change(Span(0, 0), [b" "])])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

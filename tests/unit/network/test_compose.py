@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from project import ROOT
 from ruamel.yaml import YAML
+from sample import examples
 
 from exposer.cli import main
 from exposer.network.compose.project import COMPOSE_FILE, render_compose
@@ -413,7 +414,7 @@ values = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "C
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(8, 200), deadline=None)
 @given(chosen=st.lists(values, min_size=1, max_size=5), validators=st.integers(1, 2))
 def test_values_arrive_as_they_are(tmp_path: Path, chosen: list[str], validators: int) -> None:
     """Whatever text a variable has, every service gets that very text."""
@@ -433,7 +434,7 @@ def test_values_arrive_as_they_are(tmp_path: Path, chosen: list[str], validators
             assert [container.environment[f"V{place}"] for place in range(len(chosen))] == chosen
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(8, 200), deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 4), min_size=1, max_size=3),
     faucet=st.booleans(),

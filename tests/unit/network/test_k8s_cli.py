@@ -147,6 +147,7 @@ def test_a_pod_that_was_replaced_has_nothing_of_the_former(cluster: RecordedClus
     """A StatefulSet gives the next pod the same name: what was asked of the one before is not shown of it."""
     said = {"artifacts": [], "node": {"height": "7", "catching_up": False}}
     cluster.answers[STATUS] = 200, json.dumps(said).encode()
+    cluster.show(READY)  # alone: a user who may not ask one pod's sidecar is not tried with the next
     metadata = READY["metadata"]
     cluster.watched = [[modified(READY | {"metadata": metadata | {"uid": uid}}) for uid in (metadata["uid"], "new")]]
     sight = Sight(Access().connect())

@@ -1,28 +1,21 @@
 import contextlib
 import logging
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from network_mistakes import MISTAKES, Mistake
+from network_mistakes import COMMANDS, MISTAKES, Mistake, expected, there, write
 from network_world import MINIMAL, STARSHIP_EVERYTHING
+from sample import examples
 
 from exposer.cli import main
 from exposer.errors import BadInputError, ExitCode
 from exposer.network.document import load_document
 
-COMMANDS = {
-    "config check": ("config", "check"),
-    "config show": ("config", "show"),
-    "up": ("up", "--timeout", "1s"),
-    "plan": ("plan",),
-    "render compose": ("render", "compose", "-o", "out"),
-    "render k8s": ("render", "k8s", "-o", "out"),
-}
+TEXTS, CHANGES = (100, 4000), (50, 2000)
+"""How many examples a sample has, and how many all of them are."""
 
 
 @pytest.fixture(autouse=True)
@@ -32,25 +25,6 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PATH", str(tmp_path))
     yield
     logging.getLogger().handlers.clear()
-
-
-def write(mistake: Mistake) -> dict[str, str]:
-    """Put the files of a mistake into this directory; their names and contents."""
-    files = {"network.yaml": mistake.text, **mistake.files}
-    for name, text in files.items():
-        Path(name).parent.mkdir(exist_ok=True)
-        Path(name).write_text(text, encoding="utf-8")
-    return files
-
-
-def there() -> dict[str, str]:
-    """Every file of this directory, with what is in it."""
-    return {str(path): path.read_text(encoding="utf-8") for path in Path().rglob("*") if path.is_file()}
-
-
-def expected(mistake: Mistake) -> str:
-    """How the one line on stderr begins."""
-    return f"exposer: {'network.yaml:' if mistake.told[:1].isdigit() else ''}{mistake.told}"
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
@@ -70,27 +44,12 @@ def test_a_mistake_is_told_by_every_command_and_nothing_starts(
         assert there() == files
 
 
-def test_there_are_many_kinds_of_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_there_are_many_kinds_of_mistakes(tell: Callable[[str], None]) -> None:
     """The table has far more than the forty that were promised, no two of them with the same words."""
     words = {mistake.told.partition(": ")[2] for mistake in MISTAKES.values()}
-    with capsys.disabled():
-        print(f"\n{len(MISTAKES)} mistakes, {len(words)} different texts, through {', '.join(COMMANDS)}")
+    tell(f"{len(MISTAKES)} mistakes, {len(words)} different texts, through {', '.join(COMMANDS)}")
 
     assert len(words) > 100
-
-
-@pytest.mark.parametrize("name", ["wrong case", "a variable that is not set", "a mistake in an included file"])
-@pytest.mark.parametrize("command", COMMANDS)
-def test_processes_of_their_own_say_the_same(name: str, command: str) -> None:
-    """The console script exits with 3, with the line on stderr and nothing on stdout."""
-    files = write(MISTAKES[name])
-    exposer = Path(sys.executable).with_name("exposer")
-
-    ended = subprocess.run([exposer, *COMMANDS[command]], capture_output=True, text=True, timeout=60, check=False)
-
-    assert (ended.returncode, ended.stdout) == (ExitCode.BAD_INPUT, "")
-    assert ended.stderr.startswith(expected(MISTAKES[name]))
-    assert there() == files
 
 
 TOKENS = st.sampled_from(
@@ -131,7 +90,8 @@ TOKENS = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.sampled(examples=TEXTS, of="texts and bytes for a network file")
+@settings(max_examples=examples(*TEXTS), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.text(), st.lists(TOKENS, max_size=40).map("".join), st.binary()))
 def test_whatever_a_file_holds_it_is_a_network_or_bad_input(text: str | bytes) -> None:
     """No text and no bytes make the loader fail in another way."""
@@ -140,7 +100,8 @@ def test_whatever_a_file_holds_it_is_a_network_or_bad_input(text: str | bytes) -
         load_document(Path("network.yaml"))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.sampled(examples=CHANGES, of="changes of a network file")
+@settings(max_examples=examples(*CHANGES), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_file_that_is_changed_anywhere_is_a_network_or_bad_input(data: st.DataObject) -> None:
     """So does no file that is nearly right: a piece of it replaced by another."""

@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ _BY_COUNTING = {"a path beyond BIP-32", "a variable of another type"}
 """Of single values too, and nothing that a pattern can tell."""
 
 
-def test_the_schema_finds_mistakes_of_single_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_schema_finds_mistakes_of_single_values(tmp_path: Path, tell: Callable[[str], None]) -> None:
     """A wrong name, type or form is marked while it is typed; what must hold between them `config check` finds."""
     possible: set[str] = set()
     found: set[str] = set()
@@ -82,8 +83,7 @@ def test_the_schema_finds_mistakes_of_single_values(tmp_path: Path, capsys: pyte
             continue  # it is not YAML
         possible.add(name)
         found |= set() if CHECKER.is_valid(wrong) else {name}
-    with capsys.disabled():
-        print(f"\nthe schema marks {len(found)} of {len(possible)} mistakes")
+    tell(f"the schema marks {len(found)} of {len(possible)} mistakes")
 
     single = {name for name in possible if re.match(r"\d.* (must (be|have)|is not a known) ", MISTAKES[name].told)}
     assert len(single) > 40

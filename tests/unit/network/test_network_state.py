@@ -1,23 +1,11 @@
-import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from exposer.errors import BadInputError, TemporaryError
+from exposer.errors import BadInputError
 from exposer.network.local.down import down
 from exposer.network.local.state import PodRecord, Record, State
-
-HOLD = """
-import sys
-from pathlib import Path
-from exposer.network.local.state import State
-with State(Path(sys.argv[1])).hold():
-    print("held", flush=True)
-    sys.stdin.read()
-"""
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -47,23 +35,6 @@ def test_no_record_is_no_network(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     assert [State(tmp_path / name).read() for name in ("", "none", "file")] == [None, None, None]
-
-
-def test_one_process_holds_a_network(tmp_path: Path) -> None:
-    """While another process holds it its id is known, and nobody else can; its end frees it, however it ends."""
-    state = State(tmp_path / "net")
-    command = [sys.executable, "-c", HOLD, str(state.root)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        assert state.holder() == holder.pid
-        with pytest.raises(TemporaryError, match=rf"another exposer up \(process {holder.pid}\)"), state.hold():
-            pass
-        holder.kill()
-
-    assert state.holder() is None
-    with state.hold():
-        assert state.lock.read_text() == str(os.getpid())
 
 
 def test_the_directory_is_private_and_ignored_by_git(tmp_path: Path) -> None:

@@ -4,12 +4,17 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+from sample import examples
 
 from exposer.network.yaml_text import to_yaml
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text()
 DATA = st.dictionaries(
-    st.text(), st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
+    st.text(),
+    st.recursive(
+        SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8
+    ),
+    max_size=4,
 )
 TRAPS = [
     "yes",
@@ -32,7 +37,7 @@ TRAPS = [
 ]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=examples(60, 2000))
 @given(st.lists(DATA, min_size=1, max_size=3))
 def test_both_versions_read_what_was_written(documents: list[dict[str, object]]) -> None:
     """YAML 1.1, as kubectl and PyYAML read it, and YAML 1.2 give the very documents back."""

@@ -1,25 +1,11 @@
 """Threads that may hang."""
 
 import asyncio
-import subprocess
-import sys
 import threading
 
 import pytest
 
 from exposer.server.threads import Threads
-
-_HANG = """
-import asyncio, threading
-from exposer.server.threads import Threads
-
-async def main():
-    hanging = asyncio.create_task(Threads(1).run(threading.Event().wait))
-    await asyncio.sleep(0)
-    hanging.cancel()
-
-asyncio.run(main())
-"""
 
 
 async def test_result_and_error() -> None:
@@ -47,8 +33,3 @@ async def test_bound() -> None:
     assert not follower.done()
     go_on.set()
     assert await follower == 7
-
-
-def test_end() -> None:
-    """A process ends although work of it hangs for good."""
-    assert subprocess.run([sys.executable, "-c", _HANG], check=True, timeout=30).returncode == 0

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from live_network import eventually
+from waiting import eventually
 
 from exposer.cli import main
 from exposer.errors import BadInputError, ExitCode, TemporaryError

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 from faucet_world import FaucetWorld, credit_all
-from live_network import LIMIT, eventually, get_json
+from live_network import get_json
+from waiting import LIMIT, eventually
 
 from exposer.faucet.credit import Credit
 from exposer.faucet.ledger import Accepted, Entry, Signed, encode

@@ -25,10 +25,10 @@ from sidecar_world import (
     fill,
     replaced_atomically,
     serving,
-    until,
 )
 from tls_world import Authorities
 from volume_faults import ARTIFACT, DURING, FAULTS, NEEDED_BY, markdown
+from waiting import until
 
 from exposer.progress import Progress, write_progress
 from exposer.server.sidecar import PATHS, Sidecar

@@ -25,6 +25,12 @@ from exposer.server.view import View
 DOCS = ROOT / "docs/bench.md"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _fonts_are_open(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Matplotlib keeps its fonts open from the first picture on."""
+    write(tmp_path_factory.mktemp("first"), [[compared("x", {OURS: [1.0], "nginx": [1.0]}, "s", "nginx", most=1.2)]])
+
+
 def test_a_ratio_is_the_median_of_the_rounds() -> None:
     """A round in which the machine was slow for both sides does not move the ratio."""
     row = compared("x", {OURS: [1.0, 30.0, 1.0], "nginx": [1.0, 10.0, 1.0]}, "s", "nginx", most=1.2)
@@ -122,16 +128,6 @@ def test_a_figure_that_is_missing_once_is_the_worst() -> None:
     assert worst([[there], [missing], [there]]) == [missing]
 
 
-def test_a_profile_is_left_by_a_program_that_a_signal_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sidecar runs under the profiler as it does without, and its report is there after SIGTERM."""
-    assert command("exposer", "serve") == [sys.executable, "-m", "exposer", "serve"]
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "profile.txt"))
-    with exposer(make_volume(tmp_path / "home", 10_000)) as server:
-        assert server.get("/node_id")[0] == 200
-
-    assert "function calls" in (tmp_path / "profile.txt").read_text()
-
-
 def test_each_round_is_begun_by_another_server() -> None:
     """Nobody always follows the same one."""
     running = {name: Server(0, 0) for name in "abc"}
@@ -139,36 +135,6 @@ def test_each_round_is_begun_by_another_server() -> None:
 
     assert "".join(name for _, name in order) == "abcbcacab"
     assert [counts for counts, _ in order] == [False] * 3 + [True] * 6
-
-
-def test_the_cpu_of_ended_threads_and_of_children_counts() -> None:
-    """A process is charged with what its threads used that are gone, and with what its children use."""
-    burn = "import time, threading, subprocess, sys\ndef burn():\n while time.thread_time() < 0.1: pass\n"
-    burn += "one = threading.Thread(target=burn)\none.start()\none.join()\n"
-    child = burn + "print(flush=True)\ninput()"
-    command = f"{burn}subprocess.run([sys.executable, '-c', {child!r}])"
-    with subprocess.Popen([sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        used = Process(process.pid).cpu()
-        process.communicate(b"\n")
-
-    assert used > 0.2
-
-
-def test_a_peak_can_be_forgotten() -> None:
-    """What was freed before does not count as the peak of what follows."""
-    command = "data = bytearray(64 << 20)\ndel data\nprint(flush=True)\ninput()"
-    with subprocess.Popen([sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        measured = Process(process.pid)
-        before = measured.peak()
-        measured.forget_peak()
-        after = measured.peak()
-        process.communicate(b"\n")
-
-    assert before > 64 > after
 
 
 def test_every_client_gets_every_byte() -> None:
@@ -242,3 +208,43 @@ def _answering(answer: bytes) -> Iterator[int]:
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
         listener.close()
+
+
+def test_a_profile_is_left_by_a_program_that_a_signal_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sidecar runs under the profiler as it does without, and its report is there after SIGTERM."""
+    assert command("exposer", "serve") == [sys.executable, "-m", "exposer", "serve"]
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "profile.txt"))
+    with exposer(make_volume(tmp_path / "home", 10_000)) as server:
+        assert server.get("/node_id")[0] == 200
+
+    assert "function calls" in (tmp_path / "profile.txt").read_text()
+
+
+def test_the_cpu_of_ended_threads_and_of_children_counts() -> None:
+    """A process is charged with what its threads used that are gone, and with what its children use."""
+    burn = "import time, threading, subprocess, sys\ndef burn():\n while time.thread_time() < 0.1: pass\n"
+    burn += "one = threading.Thread(target=burn)\none.start()\none.join()\n"
+    child = burn + "print(flush=True)\ninput()"
+    command = f"{burn}subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen([sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        used = Process(process.pid).cpu()
+        process.communicate(b"\n")
+
+    assert used > 0.2
+
+
+def test_a_peak_can_be_forgotten() -> None:
+    """What was freed before does not count as the peak of what follows."""
+    command = "data = bytearray(64 << 20)\ndel data\nprint(flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        measured = Process(process.pid)
+        before = measured.peak()
+        measured.forget_peak()
+        after = measured.peak()
+        process.communicate(b"\n")
+
+    assert before > 64 > after

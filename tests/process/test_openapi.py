@@ -5,7 +5,7 @@ import json
 import os
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+from sample import SEED, examples, note
 from schemathesis.engine import events, from_schema
 from sidecar_process import Sidecar, running
 from sidecar_world import GENESIS, fill, settings_for
@@ -22,7 +23,6 @@ from exposer.duration import parse_duration
 from exposer.errors import BadInputError
 from exposer.server.app import create_app
 
-SEED = int(os.environ.get("SEED", "1"))
 LARGER = GENESIS.replace(b"1.0e3", json.dumps("0123456789abcdef" * 1000).encode())
 """16 kB: enough for variants and for several ranges."""
 TAG = f'"{sha256(LARGER).hexdigest()}"'
@@ -101,8 +101,8 @@ def map_headers(context: schemathesis.HookContext, headers: dict[str, str] | Non
     return {name: HITS[name][(drawn >> 17) % len(HITS[name])] for name in names}
 
 
-WORLDS = {"ready": (150, 1500), "empty": (60, 600), "closed": (15, 300)}
-"""A volume's state -> examples for each operation, the least number of cases that this must make."""
+WORLDS = {"ready": (90, 300), "empty": (20, 120), "closed": (10, 60)}
+"""A volume's state -> examples for each operation, in a sample and in all; they must make ten times as many cases."""
 
 
 @pytest.fixture(params=WORLDS)
@@ -124,18 +124,21 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
         yield request.param, sidecar
 
 
-def test_document(world: tuple[str, Sidecar]) -> None:
+@pytest.mark.sampled
+def test_document(world: tuple[str, Sidecar], tell: Callable[[str], None]) -> None:
     """Every answer is one that the document has: its status, media type, headers and body; wrong data is refused."""
     name, sidecar = world
-    examples, least = WORLDS[name]
     token = TOKEN if name == "closed" else ""
-    config = _config(examples, token)
+    some, in_all = WORLDS[name]
+    size = examples(some, in_all)
+    config = _config(size, token)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     schema = schemathesis.openapi.from_url(f"{sidecar.url}/openapi.json", config=config, headers=headers)
     run = _explore(schema)
-    print(f"schemathesis, {name}: {run.cases} examples, {dict(sorted(run.statuses.items()))}, seed {config.seed}")
+    note(os.environ["PYTEST_CURRENT_TEST"], f"requests of each kind to a volume that is {name}", size, in_all)
+    tell(f"schemathesis, {name}: {run.cases} examples, {dict(sorted(run.statuses.items()))}, seed {config.seed}")
     assert not run.failures, "\n\n".join(run.failures[:5])
-    assert run.cases >= least
+    assert run.cases >= 10 * size
     assert run.statuses[500] == run.statuses[0] == 0
     wanted = {"ready": {200, 206, 304, 400, 405, 412}, "empty": {200, 400, 405, 503}}
     assert wanted.get(name, {200, 401}) <= set(run.statuses)

@@ -5,14 +5,14 @@ import os
 import select
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from network_world import stand_in
 from project import ROOT
+from waiting import eventually, until
 
 from exposer.errors import BadInputError, ExitCode, TemporaryError
 from exposer.network.cause import describe_code
@@ -56,12 +56,6 @@ class World:
     def tries(self) -> int:
         """How often a program that counts was started."""
         return len((self.directory / "pod" / "tries").read_text())
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Return once ``holds``."""
-        async with asyncio.timeout(20):
-            while not holds():  # noqa: ASYNC110 - the condition is another process's
-                await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -126,7 +120,7 @@ async def test_a_service_that_dies_is_started_again(world: World) -> None:
     ready = world.directory / "ready"
     code = COUNT + "import sys\nif n < 4: sys.exit(2 + n)\n" + FOREVER.format(ready=str(ready))
     world.supervisor.keep(world.program(code, name="node", documented=False))
-    await world.until(ready.exists)
+    await until(ready.exists)
 
     assert world.tries == 4
 
@@ -150,7 +144,7 @@ async def test_a_service_that_cannot_be_kept_up_fails_the_bring_up(world: World)
     assert world.tries == 6
     world.supervisor.complete = True
     world.supervisor.keep(program)
-    await world.until(lambda: world.tries > 14)
+    await until(lambda: world.tries > 14)
 
 
 async def test_processes_end_in_order(world: World) -> None:
@@ -162,7 +156,7 @@ async def test_processes_end_in_order(world: World) -> None:
         ready = world.directory / f"{name}-ready"
         code = f"NAME = {name!r}\n{tell}{FOREVER.format(ready=str(ready))}"
         world.supervisor.keep(world.program(code, name=name, ends=ends))
-        await world.until(ready.exists)
+        await until(ready.exists)
     await world.supervisor.stop(world.forced)
 
     assert ended.read_text() == "faucet node exposer "
@@ -174,14 +168,14 @@ async def test_a_second_wish_kills_at_once(world: World) -> None:
     ready = world.directory / "ready"
     child = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-S', '-c', 'import signal; signal.pause()'])\n"
     world.supervisor.keep(world.program(STUBBORN + child + FOREVER.format(ready=str(ready)), name="node"))
-    await world.until(ready.exists)
+    await until(ready.exists)
     assert len(list(leftovers(world.directory))) == 2
     stopping = asyncio.create_task(world.supervisor.stop(world.forced))
-    await world.until(lambda: "node stopping" in world.story)
+    await until(lambda: "node stopping" in world.story)
     world.forced.set()
     await stopping
 
-    await world.until(lambda: not list(leftovers(world.directory)))
+    await until(lambda: not list(leftovers(world.directory)))
 
 
 async def test_the_socket_of_a_held_port_is_handed_over(world: World) -> None:
@@ -203,6 +197,7 @@ async def _greeting(port: int) -> bytes:
     """What the server at ``port`` says, once there is one that is not just ending."""
     said = b""
     while not said:
+        await asyncio.sleep(0.001)  # or the retries take the CPU from the server that starts
         with contextlib.suppress(ConnectionError):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             try:
@@ -244,13 +239,13 @@ def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:
     """The kernel ends a child, even one that ignores signals, when its parent is killed."""
     ready = tmp_path / "ready"
     code = STUBBORN + FOREVER.format(ready=str(ready))
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests/support'}"}
     with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path), code], env=environment) as parent:
-        _wait(ready.exists)
+        eventually("it runs", ready.exists, limit=20)
         assert len(list(leftovers(tmp_path))) == 1
         parent.kill()
 
-    _wait(lambda: not list(leftovers(tmp_path)))
+    eventually("it has ended", lambda: not list(leftovers(tmp_path)), limit=20)
 
 
 def test_leftovers_of_a_network_are_killed_and_no_others(tmp_path: Path) -> None:
@@ -260,7 +255,7 @@ def test_leftovers_of_a_network_are_killed_and_no_others(tmp_path: Path) -> None
     for directory in (ours, others):
         ready = tmp_path / f"{directory.name}-ready"
         children.append(Child.start(stand_in(directory, FOREVER.format(ready=str(ready)))))
-        _wait(ready.exists)
+        eventually("it runs", ready.exists, limit=20)
     try:
         assert kill_leftovers(ours) == 1
         assert len(list(leftovers(others))) == 1
@@ -289,7 +284,7 @@ def test_a_leftover_that_cannot_be_killed_is_named(tmp_path: Path) -> None:
     """A process stuck in the kernel is waited for until the limit, and told with its id."""
     ready = tmp_path / "ready"
     child = Child.start(stand_in(tmp_path, FOREVER.format(ready=str(ready))))
-    _wait(ready.exists)
+    eventually("it runs", ready.exists, limit=20)
     (pid,) = leftovers(tmp_path)
     with stuck(pid), pytest.raises(TemporaryError, match=rf"SIGKILL did not end the processes {pid} of this network"):
         kill_leftovers(tmp_path, within=0.1)
@@ -302,9 +297,8 @@ async def test_a_child_that_cannot_be_killed_does_not_hold_up_the_end(tmp_path: 
     ready = tmp_path / "ready"
     supervisor, forced = Supervisor(lambda _event: None, NO_DELAYS, kill_time=0.1), asyncio.Event()
     supervisor.keep(stand_in(tmp_path, FOREVER.format(ready=str(ready)), name="node"))
+    await until(ready.exists)
     async with asyncio.timeout(20):
-        while not ready.exists():  # noqa: ASYNC110 - the condition is another process's
-            await asyncio.sleep(0.01)
         forced.set()
         (pid,) = leftovers(tmp_path)
         with stuck(pid):
@@ -316,11 +310,3 @@ async def test_a_child_that_cannot_be_killed_does_not_hold_up_the_end(tmp_path: 
 async def _ends(children: list[Child]) -> list[int]:
     """The exit codes of processes that have ended."""
     return [await child.wait() for child in children]
-
-
-def _wait(holds: Callable[[], bool]) -> None:
-    """Return once ``holds``; a limit keeps a fault from hanging the suite."""
-    limit = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < limit
-        time.sleep(0.01)

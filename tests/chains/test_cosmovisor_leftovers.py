@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from live_network import eventually
+from waiting import eventually
 
 from exposer.network.local.child import MARK, Child, Program, kill_leftovers, leftovers
 

@@ -1,0 +1,50 @@
+"""Refuses tests that take longer than their tier allows: ``python slow_tests.py TIMES...`` (``make slow``).
+
+Each file is one that ``pytest --times`` wrote. A machine is slow now and then, so a test that took too long is run a
+few times more, alone, and the median of all its times counts.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from project import ROOT
+from tiers import tier_of
+
+AGAIN = 4
+"""How often a suspect is run once more."""
+
+
+def main(paths: list[str]) -> int:
+    """1 where a test is too slow, 2 where no times were given, else 0."""
+    seconds = {test: [taken] for path in paths for test, taken in json.loads(Path(path).read_bytes()).items()}
+    if not seconds:
+        print("usage: make slow ARGS='FILE...', each written by pytest --times FILE")
+        return 2
+    suspects = [test for test, taken in seconds.items() if taken[0] > tier_of(test).limit]
+    for _ in range(AGAIN if suspects else 0):
+        for test, taken in again(suspects).items():
+            seconds[test].append(taken)
+    slow = {test: median(seconds[test]) for test in suspects if median(seconds[test]) > tier_of(test).limit}
+    for test, taken in slow.items():
+        print(f"{taken:.1f} s, of {tier_of(test).limit:g} s for a test of its tier: {test}")
+    print(f"{len(seconds)} tests were timed, {len(suspects)} of them {AGAIN} times more, {len(slow)} are too slow")
+    return 1 if slow else 0
+
+
+def again(tests: list[str]) -> dict[str, float]:
+    """The seconds that each test takes when it is run with nothing beside it; ends the program where one fails."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [sys.executable, "-m", "pytest", "--numprocesses=0", "--quiet", f"--times={file.name}", *tests]
+        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+        taken: dict[str, float] = json.loads(Path(file.name).read_bytes() or b"{}")
+        if done.returncode or set(taken) != set(tests):
+            sys.exit(f"a test that was slow does not pass alone:\n{done.stdout}{done.stderr}")
+        return taken
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
