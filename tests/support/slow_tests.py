@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from project import ROOT
-from tiers import tier_of
+from tiers import limit_of
 
 AGAIN = 4
 """How often a suspect is run once more."""
@@ -24,13 +24,13 @@ def main(paths: list[str]) -> int:
     if not seconds:
         print("usage: make slow ARGS='FILE...', each written by pytest --times FILE")
         return 2
-    suspects = [test for test, taken in seconds.items() if taken[0] > tier_of(test).limit]
+    suspects = [test for test, taken in seconds.items() if taken[0] > limit_of(test)]
     for _ in range(AGAIN if suspects else 0):
         for test, taken in again(suspects).items():
             seconds[test].append(taken)
-    slow = {test: median(seconds[test]) for test in suspects if median(seconds[test]) > tier_of(test).limit}
+    slow = {test: median(seconds[test]) for test in suspects if median(seconds[test]) > limit_of(test)}
     for test, taken in slow.items():
-        print(f"{taken:.1f} s, of {tier_of(test).limit:g} s for a test of its tier: {test}")
+        print(f"{taken:.1f} s, of {limit_of(test):g} s for a test of its tier: {test}")
     print(f"{len(seconds)} tests were timed, {len(suspects)} of them {AGAIN} times more, {len(slow)} are too slow")
     return 1 if slow else 0
 

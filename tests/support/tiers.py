@@ -7,27 +7,26 @@ first two, ``.ci/run`` all.
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, eq=False)
 class Tier:
-    """Tests that are run for one purpose; ``limit`` is what one of them may take, in seconds."""
+    """Tests that are run for one purpose: folder -> what a test there may take, in seconds."""
 
     name: str
-    folders: tuple[str, ...]
-    limit: float
+    folders: Mapping[str, float]
 
 
-QUICK = Tier("quick", ("unit", "http"), 1)
-"""In this process: after each change of the code."""
-TEST = Tier("test", ("process", "http/long"), 20)
+QUICK = Tier("quick", {"unit": 1, "http": 4})
+"""In this process: after each change of the code. A sidecar is asked by crowds, and waits for files to settle."""
+TEST = Tier("test", {"process": 20, "http/long": 20})
 """Programs as a user runs them, and large tables: before a commit, and on a new machine."""
-CI = Tier("ci", ("browser", "chains", "docker", "e2e", "kubernetes", "load"), 300)
+CI = Tier("ci", dict.fromkeys(("browser", "chains", "docker", "e2e", "kubernetes", "load"), 300))
 """Real chain binaries, whole networks, crowds, and what must be installed for them."""
 TIERS = (QUICK, TEST, CI)
 
@@ -35,11 +34,22 @@ _STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os
 _started: list[str] = []
 
 
-def tier_of(test: str) -> Tier:
-    """The tier of a test by its node id, which begins with its path."""
+def folder_of(test: str) -> tuple[Tier, str]:
+    """The tier of a test and its folder there, by its node id, which begins with its path."""
     path = Path(test.partition("::")[0])
-    _, tier = max((folder, tier) for tier in TIERS for folder in tier.folders if path.is_relative_to(f"tests/{folder}"))
-    return tier
+    folders = [(tier, folder) for tier in TIERS for folder in tier.folders]
+    return max((one for one in folders if path.is_relative_to(f"tests/{one[1]}")), key=lambda one: len(one[1]))
+
+
+def tier_of(test: str) -> Tier:
+    """The tier of a test."""
+    return folder_of(test)[0]
+
+
+def limit_of(test: str) -> float:
+    """What a test may take, in seconds."""
+    tier, folder = folder_of(test)
+    return tier.folders[folder]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

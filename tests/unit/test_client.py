@@ -195,7 +195,7 @@ def test_a_stream_that_must_be_over() -> None:
     with (
         ScriptedServer(slow) as server,
         Client(server.url) as client,
-        client.stream("/genesis", within=2) as stream,
+        client.stream("/genesis", within=0.5) as stream,
         pytest.raises(TemporaryError, match=r"takes too long|stalled"),
     ):
         for _ in stream.chunks():

@@ -63,7 +63,7 @@ def test_numbers_of_any_size_are_numbers(number: str) -> None:
 @pytest.mark.parametrize("hostile", ["9" * 5000, "1e" + "9" * 30, "[" * 200_000, '{"a":' * 200_000])
 def test_hostile_numbers_and_nesting_are_refused_again_and_again(hostile: str) -> None:
     """What breaks parsers (numbers without bounds, nesting without end) is an incomplete document, every time."""
-    for _ in range(20):
+    for _ in range(10):
         with pytest.raises(DocumentError):
             check_genesis(io.BytesIO(WHOLE.replace(b"2.5", hostile.encode())))
 

@@ -354,7 +354,7 @@ class VolumeMachine(RuleBasedStateMachine):
         assert found == expected
 
 
-ORDERS = (20, 300)
+ORDERS = (10, 300)
 TestVolumeMachine = pytest.mark.sampled(examples=ORDERS, of="orders of steps")(VolumeMachine.TestCase)
 TestVolumeMachine.settings = settings(max_examples=examples(*ORDERS), stateful_step_count=12, deadline=None)
 

@@ -6,10 +6,17 @@ from pathlib import Path
 import pytest
 from scripted_chain import ADDRESSES, GAS, Script, gas, lost, paying, refused
 
+from exposer.faucet import payer
 from exposer.faucet.credit import Credit
 from exposer.faucet.journal import NAME, open_journal
 from exposer.faucet.ledger import Accepted, Anchored, Cooling, Signed, encode
 from exposer.faucet.payer import Outcome
+
+
+@pytest.fixture(autouse=True)
+def _failures_are_soon_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failure the payer rests for a twentieth of the time that it gives a real node."""
+    monkeypatch.setattr(payer, "_AGAIN", payer._AGAIN / 20)
 
 
 @pytest.mark.parametrize(("sequence", "paid"), [(8, True), (7, False)])

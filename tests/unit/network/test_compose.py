@@ -287,15 +287,6 @@ def test_names_of_chains_are_in_nobodys_way(tmp_path: Path, chain_id: str) -> No
         assert service["user"] == "10001:10001"
 
 
-def test_many_pods_have_addresses(tmp_path: Path) -> None:
-    """More nodes than fit into the last number of an address are still apart."""
-    chains = "".join(f"  - {{id: c-{place}, name: cometbft, numValidators: 100}}\n" for place in range(3))
-    text = rendered(tmp_path, f"chains:\n{chains}")[COMPOSE_FILE].decode()
-    nodes = re.findall(r'ipv4_address: "(.*)"', text)
-    assert len(set(nodes)) == len(nodes) == 300
-    assert all(2 <= int(address.rpartition(".")[2]) <= 254 for address in nodes)
-
-
 def test_ports_of_genesis_pods_are_published(everything: Everything) -> None:
     """On loopback, as the file states them, else the well-known ones, else the next: never one of them twice."""
     plan = everything.plan

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes.client  # noqa: F401 - a second that the first test would take
 import pytest
 import yaml
 from recorded_cluster import (
