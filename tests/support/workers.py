@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def _network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A test with a mark has the network that it needs: that of the machine, or ports that no other worker takes."""
+    """A test with a mark has the network that it needs: that of the machine, or one without others of its mark."""
     outside = request.config.stash.get(_OUTSIDE, None)
     with ExitStack() as stack:
         if outside is not None and request.node.get_closest_marker("outside"):
