@@ -46,7 +46,7 @@ quick: setup ## lint, types, and the tests that start nothing: a minute
 units: setup
 	$(RUN)/pytest tests/unit tests/http --ignore=tests/http/long --numprocesses=3 $(ARGS)
 
-test: setup ## the tests that need nothing but this machine: six minutes at most
+test: setup ## the tests that need no chain binary and no container: six minutes at most
 	$(RUN)/pytest $(ARGS)
 
 slow: setup # what .ci/run does with the times of its tests, which are in ARGS

@@ -19,13 +19,13 @@ from sample import EXHAUSTIVE, SEED, TAKEN, choose, examples, note
 DOCS = ROOT / "docs/volume.md"
 TABLE = re.compile(r"(?<=<!-- exhaustive -->\n).*(?=<!-- end of exhaustive -->)", re.DOTALL)
 HEAD = ["| test | tried | how many | when |", "|---|---|---|---|"]
-settings.register_profile("exhaustive", max_examples=1000)
+settings.register_profile("sample", deadline=None)  # a machine that is busy fails no property
+settings.register_profile("exhaustive", deadline=None, max_examples=1000)
 
 
 def pytest_configure() -> None:
-    """More examples for every property that names no number."""
-    if EXHAUSTIVE:
-        settings.load_profile("exhaustive")
+    """No property has a time limit; in an exhaustive run those that name no number of examples have more of them."""
+    settings.load_profile("exhaustive" if EXHAUSTIVE else "sample")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
