@@ -1,11 +1,11 @@
 import copy
+import importlib
 import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import kubernetes.client  # noqa: F401 - a second that the first test would take
 import pytest
 import yaml
 from recorded_cluster import (
@@ -27,6 +27,12 @@ from exposer.network.cluster.sight import Sight
 
 READY, FAILING, GATED = (RECORDED[name] for name in ("ready", "failing", "waiting at a gate"))
 STATUS = f"{PODS}/sim-1-genesis-0:8081/proxy/status"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _library() -> None:
+    """The client library takes a second to import, which the first test must not be blamed for."""
+    importlib.import_module("kubernetes.client")
 
 
 @pytest.fixture
