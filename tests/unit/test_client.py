@@ -191,11 +191,11 @@ def test_headers_that_never_end(part: bytes, clock: Clock) -> None:
 
 def test_a_stream_that_must_be_over() -> None:
     """A body that comes byte by byte is left when the time for all of it is over, though each byte is in time."""
-    slow = dripping(head(200, {"Content-Length": 9999}) + bytes(9999), pause=0.01)
+    slow = dripping(head(200, {"Content-Length": 9999}) + bytes(9999), pause=0.001)
     with (
         ScriptedServer(slow) as server,
         Client(server.url) as client,
-        client.stream("/genesis", within=0.5) as stream,
+        client.stream("/genesis", within=0.8) as stream,
         pytest.raises(TemporaryError, match=r"takes too long|stalled"),
     ):
         for _ in stream.chunks():
