@@ -15,8 +15,9 @@ from exposer.faucet.payer import Outcome
 
 @pytest.fixture(autouse=True)
 def _failures_are_soon_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a failure the payer rests for a twentieth of the time that it gives a real node."""
-    monkeypatch.setattr(payer, "_AGAIN", payer._AGAIN / 20)
+    """The payer rests and looks again twenty times sooner than it would with a real node."""
+    for pause in ("_AGAIN", "_LOOK"):
+        monkeypatch.setattr(payer, pause, getattr(payer, pause) / 20)
 
 
 @pytest.mark.parametrize(("sequence", "paid"), [(8, True), (7, False)])
@@ -43,8 +44,11 @@ async def test_an_answer_that_nobody_understands(tmp_path: Path) -> None:
         assert len(set(counter.chain.broadcasts)) == 1
 
 
-async def test_a_transaction_that_is_refused_when_it_is_sent_once_more(tmp_path: Path) -> None:
+async def test_a_transaction_that_is_refused_when_it_is_sent_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a node may have had before is not void when it is refused: it is in a block later, and paid once."""
+    monkeypatch.setattr(payer, "_IDLE", payer._IDLE / 20)
     async with paying(tmp_path, Script(answers=[lost, refused(), refused()], speed=0)) as counter:
         await counter.owe(*ADDRESSES[:5])
         await counter.until(lambda: len(counter.chain.broadcasts) > 2)

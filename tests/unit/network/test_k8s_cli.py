@@ -22,6 +22,7 @@ from recorded_cluster import (
 
 from exposer.cli import main
 from exposer.errors import ExitCode
+from exposer.network.cluster import status as cluster_status
 from exposer.network.cluster.kubeconfig import Access
 from exposer.network.cluster.sight import Sight
 
@@ -32,7 +33,7 @@ STATUS = f"{PODS}/sim-1-genesis-0:8081/proxy/status"
 @pytest.fixture(autouse=True, scope="module")
 def _library() -> None:
     """The client library takes a second to import, which the first test must not be blamed for."""
-    importlib.import_module("kubernetes.client")
+    importlib.import_module("kubernetes.config")
 
 
 @pytest.fixture
@@ -163,8 +164,11 @@ def test_a_pod_that_was_replaced_has_nothing_of_the_former(cluster: RecordedClus
     assert [pods[0].sidecar.height if pods[0].sidecar else None for pods in seen] == [7, 7, None]
 
 
-def test_a_watch_outlives_a_server_that_is_away(cluster: RecordedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_watch_outlives_a_server_that_is_away(
+    cluster: RecordedCluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What the server refuses for a while is told once, and asked again."""
+    monkeypatch.setattr(cluster_status, "_PAUSE", 0.05)
     answers = [refusal(503, "etcd is away")] * 2 + [(200, listing([READY]))]
 
     def later() -> None:
