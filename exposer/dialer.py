@@ -82,7 +82,7 @@ class Dialer(httpcore.NetworkBackend):
         """A connection to the first address of ``host`` that accepts one."""
         ends = time.monotonic() + self._deadline.left(timeout)
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
-        for address in _look_up(host, port, ends - time.monotonic()):
+        for address in look_up(host, port, ends - time.monotonic()):
             left = max(ends - time.monotonic(), LEAST)
             try:
                 stream = httpcore.SyncBackend().connect_tcp(address, port, left, local_address, socket_options)
@@ -92,7 +92,7 @@ class Dialer(httpcore.NetworkBackend):
         raise failure or httpcore.ConnectError("no address")
 
 
-def _look_up(host: str, port: int, limit: float) -> list[str]:
+def look_up(host: str, port: int, limit: float) -> list[str]:
     """The addresses of ``host``. A look-up that hangs stays behind in its thread: it cannot be stopped."""
     answers: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
 

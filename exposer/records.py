@@ -17,6 +17,8 @@ from exposer.errors import MismatchError
 from exposer.stamps import UnfitError, read_regular
 
 STATE_DIR = ".exposer"
+NETWORK = "network"
+"""The fact of a record by which the pod belongs to a network from then on: the chain's id."""
 _CHUNK = 1 << 20
 _RECORD_LIMIT = 1 << 20  # bytes; a file takes about 150
 

@@ -11,12 +11,12 @@ from exposer.documents import DocumentError, render_node_id
 from exposer.errors import BadInputError, MismatchError
 from exposer.genesis.lint import refuse_unrunnable
 from exposer.identity import node_id, node_public_key
-from exposer.records import newest_artifacts, read_records
+from exposer.records import NETWORK, newest_artifacts, read_records
 from exposer.volume import Transaction
 from init_scripts import cosmos, toml
 from init_scripts.binary import ChainBinary
 from init_scripts.dialect import Dialect
-from init_scripts.leader import fetch_node_id
+from init_scripts.leader import fetch_node_id, refuse_another_genesis
 from init_scripts.node_config import ConfigSettings, joining, running
 from init_scripts.overrides import FILES
 from init_scripts.patching import Wishes, patch_genesis
@@ -58,15 +58,18 @@ def make(settings: ConfigSettings, transaction: Transaction) -> None:
     _edit_files(base, stage, asked, settings.overrides)
     if settings.json_rpc and not settings.step_script:
         _refuse_no_json_rpc(stage / "config/app.toml")
-    if settings.genesis_patch or settings.genesis_presets:
+    joined = not settings.genesis_host and NETWORK in _facts(home)
+    if (settings.genesis_patch or settings.genesis_presets) and not joined:
         _patch_genesis(settings, base, stage)
     if settings.step_script:
         keep_changes(transaction)
+    if joined:  # the network's genesis is what it is, and was patched when it was made
+        (stage / GENESIS).unlink(missing_ok=True)
     if (stage / GENESIS).exists():
         _judge_genesis(settings, home, stage)
     (stage / NODE_ID).parent.mkdir(exist_ok=True)
     (stage / NODE_ID).write_bytes(render_node_id(_own_node_id(home)))
-    transaction.commit(last=[NODE_ID], state=of_the_node(stage))
+    transaction.commit(last=[NODE_ID], state=of_the_node(stage), facts={NETWORK: settings.chain_id})
 
 
 def _edit_files(
@@ -101,6 +104,7 @@ def _peers(settings: ConfigSettings) -> str:
         return ""
     with Client(settings.leader_url, credentials=settings.credentials) as client:
         leader = fetch_node_id(client, within=settings.download_timeout)
+        refuse_another_genesis(client, newest_artifacts(read_records(settings.root))[GENESIS].sha256)
     return f"{leader}@{settings.leader_node}:{settings.genesis_p2p_port}"
 
 

@@ -17,20 +17,21 @@ from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
 from init_scripts.binary import ChainBinary
 from init_scripts.dialect import Dialect
+from init_scripts.founder import empty, find_network, refuse_stranger
 from init_scripts.gentx import forget_keyring
+from init_scripts.join import GENESIS, JoinerSettings, join
 from init_scripts.scratch import scratch
 from init_scripts.script import run_script
 from init_scripts.scripted_home import judge_home, make_home
-from init_scripts.settings import GAS_PRICES, TIME_PATTERN, GasPrices, IdentitySettings, Place, Sha256, ValidatorSet
+from init_scripts.settings import GAS_PRICES, TIME_PATTERN, GasPrices, Place, Sha256, ValidatorSet
 from init_scripts.signing_state import PATH as SIGNING_STATE
 from init_scripts.stage import of_the_node
 from init_scripts.step import run_step
 
 STEP = "init-genesis"
-GENESIS = "config/genesis.json"
 
 
-class GenesisSettings(IdentitySettings):
+class GenesisSettings(JoinerSettings):
     """The environment of ``init-genesis``."""
 
     coins: str = Field("100000000000000stake", description="what every funded account has")
@@ -55,12 +56,12 @@ class GenesisSettings(IdentitySettings):
     update_script: Path | None = Field(None, description="a script that edits the genesis as soon as it is made")
 
     INPUTS: ClassVar[tuple[str, ...]] = (
-        *IdentitySettings.INPUTS,
+        *JoinerSettings.INPUTS,
         *("node_name", "hostname", "hd_path", "coin_type", "coins", "num_relayers", "faucet_enabled"),
         *("validator_set", "validator_stake", "gas_prices", "genesis_time", "genesis_balances"),
         *("genesis_from", "genesis_from_sha256"),
     )
-    SCRIPTS: ClassVar[tuple[str, ...]] = (*IdentitySettings.SCRIPTS, "update_script")
+    SCRIPTS: ClassVar[tuple[str, ...]] = (*JoinerSettings.SCRIPTS, "update_script")
 
     @model_validator(mode="after")
     def _set_fits_identities(self) -> Self:
@@ -131,6 +132,17 @@ def make(settings: GenesisSettings, transaction: Transaction) -> None:
         judge_home(transaction.stage, settings.members[0] if settings.derived else None, "UPDATE_SCRIPT")
     if settings.step_script or settings.update_script:
         _judge(settings, transaction, facts)
+    if member := find_network(settings, transaction.stage, settings.members[0]):
+        empty(transaction.stage)
+        join(
+            settings,
+            transaction,
+            settings.members[0],
+            source=member.url,
+            sha256=member.genesis_sha256,
+            judge=lambda genesis: refuse_stranger(genesis, settings.members[0]),
+        )
+        return
     transaction.commit(state=[SIGNING_STATE, *of_the_node(transaction.stage)], facts=facts)
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from exposer.client import Client
-from exposer.documents import DocumentError, GenesisFacts, check_genesis, parse_node_id
+from exposer.documents import DocumentError, GenesisFacts, check_genesis, parse_node_id, parse_object
 from exposer.errors import MismatchError, TemporaryError
 from init_scripts.backoff import SYSTEM, Backoff, Clock, Patience
 from init_scripts.conditions import NODE_ID
@@ -13,6 +13,7 @@ from init_scripts.download import Download, Fetched
 from init_scripts.gate import long_poll
 
 _BACKOFF = Backoff(first=0.2)
+_OK = 200
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,23 @@ def fetch_node_id(client: Client, *, within: float, clock: Clock = SYSTEM) -> st
     except TemporaryError as error:
         raise TemporaryError(f"no node id from {client.place} within {within:.3g} s: {error}") from error
     return parse_node_id(answer.body)
+
+
+def refuse_another_genesis(client: Client, own: str) -> None:
+    """Raises `MismatchError` where the leader says that its genesis is not the one with this SHA-256 (hex).
+
+    It may have lost its volume after this pod took its genesis, and have made another before anybody held the first.
+    """
+    answer = client.get("/identity")
+    try:
+        theirs = parse_object(answer.body).get("genesis_sha256", own) if answer.status == _OK else own
+    except DocumentError:
+        return
+    if theirs != own:
+        raise MismatchError(
+            f"this pod has the genesis with sha256 {own}, and {client.place} has another by now, {theirs}: "
+            "empty this pod's volume, and it takes that one"
+        )
 
 
 def download_genesis(

@@ -25,7 +25,8 @@ def _seconds(value: object) -> object:
         raise ValueError(str(error)) from error
 
 
-def _url(value: object) -> object:
+def parse_url(value: object) -> object:
+    """The URL of a target, for pydantic; what is empty or no text is left as it is."""
     try:
         return base_url(value) if isinstance(value, str) and value else value
     except UsageError as error:
@@ -70,7 +71,7 @@ HdPath = Annotated[str, AfterValidator(_hd_path)]
 Sha256 = Annotated[str, AfterValidator(_sha256)]
 Place = Annotated[Path | str, BeforeValidator(_place)]
 """A file, or where a server has it; of a file the content is the input."""
-Url = Annotated[str, BeforeValidator(_url)]
+Url = Annotated[str, BeforeValidator(parse_url)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Driver = Literal["cosmos", "cometbft"]
@@ -211,14 +212,9 @@ class IdentitySettings(PodSettings):
         return super().negligible | ({"IDENTITIES"} if not said else set())
 
 
-class JoiningSettings(PodSettings):
-    """Where a validator pod finds the genesis pod; without ``GENESIS_HOST`` this is the genesis pod."""
+class AskingSettings(PodSettings):
+    """How the exposers of other pods are asked."""
 
-    genesis_host: str = Field("", description="the genesis pod's host, or the URL of its exposer")
-    genesis_port: Port = Field(8081, description="the port of the genesis pod's exposer")
-    genesis_p2p_host: str = Field("", description="the host of the genesis pod's node, where it is not GENESIS_HOST's")
-    genesis_p2p_port: Port = Field(26656, description="the p2p port of the genesis pod's node")
-    namespace: str = Field("", description="the Kubernetes namespace of a GENESIS_HOST without a dot")
     download_timeout: Seconds = Field(
         300.0, description="how long to try the genesis pod's exposer, in seconds or like 5m"
     )
@@ -228,6 +224,21 @@ class JoiningSettings(PodSettings):
     token_file: Path | None = Field(
         None, description=DESCRIPTIONS["token_file"], validation_alias=VARIABLES["token_file"]
     )
+
+    @property
+    def credentials(self) -> Credentials:
+        """What the genesis pod's exposer is shown; raises `BadInputError` where it is not complete."""
+        return Credentials.of(self)
+
+
+class JoiningSettings(AskingSettings):
+    """Where a validator pod finds the genesis pod; without ``GENESIS_HOST`` this is the genesis pod."""
+
+    genesis_host: str = Field("", description="the genesis pod's host, or the URL of its exposer")
+    genesis_port: Port = Field(8081, description="the port of the genesis pod's exposer")
+    genesis_p2p_host: str = Field("", description="the host of the genesis pod's node, where it is not GENESIS_HOST's")
+    genesis_p2p_port: Port = Field(26656, description="the p2p port of the genesis pod's node")
+    namespace: str = Field("", description="the Kubernetes namespace of a GENESIS_HOST without a dot")
 
     @property
     def leader_node(self) -> str:
@@ -241,11 +252,6 @@ class JoiningSettings(PodSettings):
         host = host.partition("/")[0]
         host = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
         return f"{host}.{self.namespace}.svc.cluster.local" if self.namespace and "." not in host else host
-
-    @property
-    def credentials(self) -> Credentials:
-        """What the genesis pod's exposer is shown; raises `BadInputError` where it is not complete."""
-        return Credentials.of(self)
 
     @property
     def leader_url(self) -> str:

@@ -2,11 +2,30 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from exposer.errors import ConflictError, MismatchError
+from exposer.genesis.document import render
 from exposer.records import newest_artifacts, read_records
 
 PATH = "data/priv_validator_state.json"
+
+
+class Position(NamedTuple):
+    """A place in the order in which a validator signs: height, round, and step (0 nothing yet, 3 a precommit)."""
+
+    height: int
+    round: int
+    step: int
+
+
+def resume(home: Path, latest: Position) -> None:
+    """Let a new validator in ``home`` sign only what comes after ``latest`` (CometBFT, ``privval/file.go``).
+
+    Without the bytes of a signature, CometBFT refuses the very place too.
+    """
+    state = {"height": str(latest.height), "round": latest.round, "step": latest.step}
+    (home / PATH).write_bytes(render(state))
 
 
 def refuse_foreign(root: Path, *, force: bool) -> None:

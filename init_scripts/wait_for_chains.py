@@ -8,12 +8,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 from exposer import log as logs
 from exposer.client import Client, base_url
 from exposer.credentials import Credentials, add_flags
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError, ExposerError, UsageError, exit_codes
+from exposer.records import record_path
 from init_scripts.backoff import Backoff
 from init_scripts.conditions import parse_condition
 from init_scripts.gate import wait_for_all
@@ -42,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _wait(options: argparse.Namespace) -> None:
+    if options.unless_complete and _is_complete(options.unless_complete, os.environ):
+        log.info("%s is complete on this volume: nothing to wait for", options.unless_complete)
+        return
     condition = parse_condition(options.condition)
     credentials = Credentials.of(options)
     with ExitStack() as clients:
@@ -50,6 +55,14 @@ def _wait(options: argparse.Namespace) -> None:
             for target, url in _urls(options.targets, os.environ, credentials.scheme).items()
         }
         wait_for_all(asks, limit=options.timeout or None, backoff=Backoff(first=options.interval))
+
+
+def _is_complete(step: str, environment: Mapping[str, str]) -> bool:
+    """Whether the pod's volume has the record of ``step``; the step itself verifies it."""
+    root = environment.get("CHAIN_DIR", "")
+    if not root:
+        raise UsageError("--unless-complete: set CHAIN_DIR to the volume that it is about")
+    return record_path(Path(root), step).is_file()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,6 +105,12 @@ def parser() -> argparse.ArgumentParser:
         default=1.0,
         metavar="DURATION",
         help="the first pause between two tries; pauses double up to 10s, with jitter; default 1s",
+    )
+    result.add_argument(
+        "--unless-complete",
+        default="",
+        metavar="STEP",
+        help="open at once where the volume at CHAIN_DIR has the record of this step: a complete pod needs no other",
     )
     add_flags(result)
     result.add_argument("-q", "--quiet", action="store_true", help="log nothing but a failure")

@@ -34,7 +34,7 @@ _RESERVED = (
     " GENESIS_TIME GENESIS_FROM GENESIS_FROM_SHA256 GENESIS_PRESETS GENESIS_PATCH GENESIS_BALANCES CONFIG_OVERRIDES"
     " FAUCET_ENABLED FAUCET_DIR FAUCET_URL FAUCET_HOST FAUCET_PORT FAUCET_FD FAUCET_DRAIN FAUCET_AMOUNT FAUCET_COOLDOWN"
     " CODE_REPO CODE_TAG UPGRADES UPGRADE_NAME UPGRADE_DIR DAEMON_HOME DAEMON_NAME"
-    " GENESIS_HOST GENESIS_PORT GENESIS_P2P_HOST GENESIS_P2P_PORT NAMESPACE BIND_HOST EXTERNAL_ADDRESS"
+    " GENESIS_HOST GENESIS_PORT GENESIS_P2P_HOST GENESIS_P2P_PORT PEER_EXPOSERS NAMESPACE BIND_HOST EXTERNAL_ADDRESS"
     " STEP_SCRIPT UPDATE_SCRIPT STAY STAY_FILE POD_NAME"
     " P2P_PORT RPC_PORT REST_PORT GRPC_PORT GRPC_WEB_PORT JSON_RPC JSON_RPC_PORT WS_PORT JSON_RPC_METRICS_PORT"
     " METRICS_PORT METRICS NODE_URL"
@@ -195,6 +195,11 @@ def of_follower(network: Network, chain: Chain, leader: str, site: Site) -> dict
 def _given(**values: str | None) -> dict[str, str]:
     """Those of the variables that have a value."""
     return {name: value for name, value in values.items() if value}
+
+
+def of_peers(pods: Sequence[str], site: Site) -> dict[str, str]:
+    """Where the exposers of a chain's pods are, for the pod that finds its volume empty; a lone pod has none."""
+    return {"PEER_EXPOSERS": ",".join(site.exposers(pods))} if len(pods) > 1 else {}
 
 
 def of_pod(chain: Chain, pod: str, site: Site) -> dict[str, str]:

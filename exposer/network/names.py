@@ -35,6 +35,11 @@ def peers_name(pods: str) -> str:
     return f"{pods}-p2p"
 
 
+def exposers_name(leader: str) -> str:
+    """The name that all exposers of a chain share in a compose project, by its genesis pod."""
+    return f"{leader.removesuffix('-genesis-0')}-exposers"
+
+
 def pod_names(chain: Chain) -> list[str]:
     """The names of a chain's pods, the genesis pod's first; a site may need them before there is a plan."""
     validator = set_name(chain.id, "validator")

@@ -4,6 +4,7 @@ The genesis of a CometBFT chain gets a fixed time: everything else in it follows
 that has lost its volume makes the very same genesis again. What an SDK binary makes cannot be made twice.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import exposer
@@ -11,7 +12,7 @@ from exposer.errors import BadInputError, from_input_error
 from exposer.network.environment import GENESIS_BASE, daemon
 from exposer.network.file.chains import ChainFacts, resolve, versions_of
 from exposer.network.file.model import Chain, Network
-from exposer.network.names import peers_name
+from exposer.network.names import exposers_name, peers_name
 from exposer.network.site import PodPorts, Server, Volume, Way
 
 DIRECTORIES: dict[Volume, str] = {
@@ -118,6 +119,10 @@ class ComposeProject(_Place):
 
     beside = host
 
+    def exposers(self, pods: Sequence[str]) -> Sequence[str]:
+        """One alias for all of them, so that no service changes when there are more."""
+        return [f"{exposers_name(pods[0])}:{self.ports(pods[0]).exposer}"]
+
 
 class Cluster(_Place):
     """A `Site`: a Kubernetes namespace, in which a pod's containers share one address."""
@@ -126,6 +131,11 @@ class Cluster(_Place):
         """The pod's name below that of its headless Service; for peers, a Service whose address outlives the pod."""
         pods = pod.rpartition("-")[0]
         return peers_name(pods) if server == "p2p" else f"{pod}.{pods}"
+
+    def exposers(self, pods: Sequence[str]) -> Sequence[str]:
+        """Their headless Services, whose names are those of all their pods."""
+        services = dict.fromkeys(pod.rpartition("-")[0] for pod in pods)
+        return [f"{service}:{self.ports(pods[0]).exposer}" for service in services]
 
     def beside(self, _pod: str, _server: Server) -> str:
         """They share their loopback."""

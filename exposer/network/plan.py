@@ -26,6 +26,7 @@ from exposer.network.site import Role, Site, Volume
 
 BUILD = "init-build-images"
 COPY = "copy-binary"
+GATE = "wait-for-chains"
 _COPYING = 'cp -L "$(command -v "$0")" "$1.new" && mv -f "$1.new" "$1"'
 """Run by the shell of the chain's image, which may have little else."""
 
@@ -36,7 +37,7 @@ _MOUNTS: Mapping[str, tuple[tuple[Volume, ...], tuple[Volume, ...]]] = {
     "init-genesis": (("keys", "patch", "scripts", "binary"), ("node",)),
     "init-config": (("patch", "scripts", "binary"), ("node",)),
     "init-faucet": (("keys", "scripts", "binary"), ("node", "faucet")),
-    "wait-for-chains": ((), ()),
+    GATE: (("node",), ()),
     "init-validator": (("keys", "scripts", "binary"), ("node",)),
     "create-validator": (("keys", "scripts", "binary"), ("node",)),
     "node": ((), ("node",)),
@@ -132,6 +133,7 @@ def build_plan(network: Network, site: Site, directory: Path) -> Plan:
 def _pods(network: Network, chain: Chain, site: Site, files: tuple[PlanFile, ...]) -> Iterator[Pod]:
     leader, *validators = pod_names(chain)
     shared = environment.of_chain(network, chain, resolve(chain), site)
+    shared |= environment.of_peers([leader, *validators], site)
     told = environment.of_leader(network, chain, leader, site)
     yield _Maker(network, chain, site, files, leader, "genesis", shared | told).pod(0)
     told = environment.of_follower(network, chain, leader, site)
@@ -145,7 +147,7 @@ def steps_of(network: Network, chain: Chain, role: Role) -> tuple[str, ...]:
     if role == "genesis":
         names += ["init-genesis", "init-config", *(["init-faucet"] if faucet_of(network, chain) else [])]
     else:
-        names += ["wait-for-chains", "init-validator", "init-config"]
+        names += [GATE, "init-validator", "init-config"]
     return tuple(names)
 
 
@@ -206,7 +208,9 @@ class _Maker:
     def _step(self, name: str, shared: Mapping[str, str]) -> Container:
         scripts = {file.name for file in self.files if file.volume == "scripts"}
         own = environment.of_scripts(self.chain, name, scripts, self.site)
-        return self._container(name, (name,), {**shared, **own})
+        # A pod that is complete needs no leader.
+        arguments = ("--unless-complete", self._steps[-1]) if name == GATE else ()
+        return self._container(name, (name, *arguments), {**shared, **own})
 
     def _node(self) -> Container:
         command, told = environment.of_node(self.chain, self.name, self.site)
@@ -250,5 +254,5 @@ def resources_of(network: Network, chain: Chain, container: str) -> Resources | 
         return network.exposer.resources
     if container == "faucet":
         return chain.faucet.resources or network.faucet.resources
-    own = network.resources.wait if container == "wait-for-chains" else None
+    own = network.resources.wait if container == GATE else None
     return own or chain.resources or network.resources.node

@@ -1,5 +1,6 @@
 """Where a plan is carried out: what differs between this machine, a compose project and a cluster."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -73,6 +74,9 @@ class Site(Protocol):
 
     def host(self, pod: str, server: Server) -> str:
         """The name or address by which other pods reach the server."""
+
+    def exposers(self, pods: Sequence[str]) -> Sequence[str]:
+        """The exposers of these pods, all of one chain, as host:port; a host may stand for several."""
 
     def beside(self, pod: str, server: Server) -> str:
         """The one by which the pod's own programs reach it."""

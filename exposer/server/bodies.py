@@ -4,7 +4,12 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from exposer.server.consensus import Consensus
 from exposer.server.file import State
+from exposer.server.node import NodeStatus
+
+ADDRESS = "^[0-9A-F]{40}$"
+"""A validator's address, as nodes write it."""
 
 
 class TypedKey(BaseModel):
@@ -25,7 +30,7 @@ class Keys(BaseModel):
 
     node_id: str = Field(pattern="^[0-9a-f]{40}$")
     node_pub_key: TypedKey
-    validator_address: str = Field(pattern="^[0-9A-F]{40}$")
+    validator_address: str = Field(pattern=ADDRESS)
     validator_pub_key: TypedKey
 
 
@@ -34,6 +39,18 @@ class PubKey(BaseModel):
 
     type: str
     key: str
+
+
+class Identity(BaseModel):
+    """The network that the pod belongs to, and how far its node is there."""
+
+    chain_id: str
+    genesis_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    has_signed: bool = Field(description="whether the pod's validator has signed anything")
+    node: NodeStatus | None = Field(description="null while the node does not answer")
+    consensus: Consensus | None = Field(
+        description="what its consensus works on, where `?validator=` asks for it; null while the node does not answer"
+    )
 
 
 class Probe(BaseModel):

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from exposer.server.access import OPEN_PATHS, Access
+from exposer.server.bodies import ADDRESS
 from exposer.server.problem import MEDIA_TYPE, ProblemDetails
 
 DURATION = r"^([0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+)$"
@@ -87,6 +88,9 @@ def _complete_operation(path: str, operation: Node) -> None:
         if parameter["name"] == "wait":
             parameter["schema"] = {"type": "string", "pattern": DURATION}
             responses["400"] = _problem("`wait` is not a duration")
+        if parameter["name"] == "validator":
+            parameter["schema"] = {"type": "string", "pattern": ADDRESS}
+            responses["400"] = _problem("`validator` is not an address")
     if "503" in responses:
         responses["503"] = _problem(responses["503"]["description"], _fields(Retry_After="^[0-9]+$"))
     if "404" in responses:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from exposer.server.consensus import Consensus, read_consensus
+
 if TYPE_CHECKING:
     import httpx
 
@@ -18,8 +20,8 @@ KEPT = 1.0
 PATIENCE = 0.25
 """Seconds that a caller waits for an answer that is on its way; then it gets the former one, if there was one."""
 
-MOST = 1 << 20
-"""Bytes; no node answers with more."""
+MOST = 8 << 20
+"""Bytes; a vote takes 150, and no node answers with more than some thousand of them."""
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +33,15 @@ class NodeStatus(BaseModel):
     catching_up: bool
 
 
+class _NoAnswerError(Exception):
+    """The node does not answer, or not in JSON."""
+
+
 class Node:
     """A node's RPC at ``url``, with or without ``/status`` at the end; no node without a URL."""
 
     def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/").removesuffix("/status") + "/status" if url else ""
+        self._url = url.rstrip("/").removesuffix("/status")
         self._client: httpx.AsyncClient | None = None
         self._asking: asyncio.Task[None] | None = None
         self._told: float | None = None
@@ -50,6 +56,18 @@ class Node:
         await asyncio.wait({self._asking}, timeout=None if self._told is None else PATIENCE)
         return self._last
 
+    async def consensus(self, validator: str) -> Consensus | None:
+        """Where the node's consensus is, and what it has of a validator there; None while it does not answer."""
+        if not self._url:
+            return None
+        try:
+            return read_consensus(await self._get("/consensus_state"), validator)
+        except _NoAnswerError as error:
+            log.debug("the node does not tell its consensus state: %s", error)
+        except ValueError as error:
+            log.warning("the node's consensus state cannot be read: %s", error)
+        return None
+
     async def close(self) -> None:
         """Close the connection to the node."""
         if self._asking:
@@ -59,22 +77,29 @@ class Node:
             await self._client.aclose()
 
     async def _ask(self) -> None:
+        try:
+            self._last = read_status(await self._get("/status"))
+        except (_NoAnswerError, ValueError) as error:
+            log.debug("the node does not answer: %s", error)
+            self._last = None
+        self._told = time.monotonic()
+
+    async def _get(self, path: str) -> object:
+        """The JSON that the node answers with; raises `_NoAnswerError`."""
         import httpx  # noqa: PLC0415 - 60 ms of CPU that a sidecar without a node never spends
 
         try:
             # A node is a neighbour: no proxy of the environment lies between.
             self._client = self._client or httpx.AsyncClient(trust_env=False)
             async with asyncio.timeout(LIMIT):
-                self._last = read_status(json.loads(await self._body(self._client)))
+                return json.loads(await self._body(self._client, self._url + path))
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
-            log.debug("the node does not answer: %s", error)
-            self._last = None
-        self._told = time.monotonic()
+            raise _NoAnswerError(str(error)) from error
 
-    async def _body(self, client: "httpx.AsyncClient") -> bytes:
+    async def _body(self, client: "httpx.AsyncClient", url: str) -> bytes:
         """The answer as it comes; raises ValueError where that is too much, which a content coding could hide."""
         body = bytearray()
-        async with client.stream("GET", self._url, headers={"accept-encoding": "identity"}) as answer:
+        async with client.stream("GET", url, headers={"accept-encoding": "identity"}) as answer:
             async for chunk in answer.raise_for_status().aiter_raw():
                 body += chunk
                 if len(body) > MOST:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError
 from exposer.server.artifact import PREFIX
-from exposer.server.bodies import Artifact, Artifacts, Genesis, Keys, NodeId, Probe, PubKey
+from exposer.server.bodies import ADDRESS, Artifact, Artifacts, Genesis, Identity, Keys, NodeId, Probe, PubKey
 from exposer.server.file import State
 from exposer.server.problem import Code, ProblemError
 from exposer.server.sending import Resource
@@ -42,6 +42,10 @@ OfNode = Annotated[
     Literal["synced"] | None,
     Query(description="`synced`: the pod's node, too, has a block and is not catching up"),
 ]
+OfValidator = Annotated[
+    str | None,
+    Query(pattern=ADDRESS, description="a validator's address, in hex: what the node has of its messages"),
+]
 
 
 def _route(path: str, body: type[BaseModel] | None, errors: Errors) -> Callable[[Handler], Handler]:
@@ -66,6 +70,13 @@ async def node_id(request: Request, wait: Wait = None) -> Response:
 async def genesis(request: Request, wait: Wait = None) -> Response:
     """The genesis file's own bytes, with a digest, validators and byte ranges (RFC 9110, RFC 9530)."""
     return await _file(request, GENESIS, wait)
+
+
+@_route("/identity", Identity, _ERRORS)
+async def identity(request: Request, validator: OfValidator = None) -> Response:
+    """The network that this pod belongs to: chain id, genesis digest, and how far its node is."""
+    found = await _sidecar(request).identity(validator)
+    return Response(found.model_dump_json(), headers={"cache-control": "no-store"}, media_type="application/json")
 
 
 @_route("/artifacts", Artifacts, {})

@@ -7,9 +7,12 @@ from functools import partial
 from itertools import islice
 
 from exposer import __version__
+from exposer.server.bodies import Identity
 from exposer.server.changes import VolumeChanges
+from exposer.server.consensus import Consensus
 from exposer.server.fetches import Fetches
 from exposer.server.file import State
+from exposer.server.membership import Belonging
 from exposer.server.node import Node
 from exposer.server.phase import READY, Phase, read_phase, rfc3339
 from exposer.server.problem import Code, ProblemError
@@ -26,6 +29,7 @@ PATHS = (
     "/",
     "/node_id",
     "/genesis",
+    "/identity",
     "/keys",
     "/pub_key",
     "/artifacts",
@@ -52,6 +56,8 @@ class Sidecar:
         self.view = View(settings.files, settings.artifact_files, settings.secret_files)
         self.watch = Watch(self.view, VolumeChanges(self.view.paths))
         self.node = Node(settings.status_url)
+        self._belonging = Belonging(settings.files)
+        self._threads_of_belonging = Threads(1)
         self.fetches = Fetches()
         self.variants = Variants(settings.cache_dir, settings.cache_limit)
         self.sender = Sender(self.fetches, self.variants, self.view.mounts)
@@ -78,6 +84,31 @@ class Sidecar:
         if verdict.ready:
             return verdict
         raise await self.problem(name, verdict)
+
+    async def identity(self, validator: str | None) -> Identity:
+        """The pod's network, its node, and what that has of the ``validator`` with this address.
+
+        Raises:
+            ProblemError: the pod belongs to no network yet, or that cannot be told.
+        """
+        try:
+            async with asyncio.timeout(LONGEST_LOOK):
+                found = await self._threads_of_belonging.run(self._belonging.look)
+        except TimeoutError:
+            found = Verdict(State.INCOMPLETE, "the volume does not answer")
+        if isinstance(found, Verdict):
+            raise await self.problem("identity", found)
+        node, consensus = await asyncio.gather(self.node.status(), self._consensus(validator))
+        return Identity(
+            chain_id=found.chain_id,
+            genesis_sha256=found.genesis_sha256,
+            has_signed=found.has_signed,
+            node=node,
+            consensus=consensus,
+        )
+
+    async def _consensus(self, validator: str | None) -> Consensus | None:
+        return await self.node.consensus(validator) if validator else None
 
     async def synced(self) -> None:
         """Raises `ProblemError` unless the node has a block and is not catching up."""

@@ -1,17 +1,18 @@
 """The steps as processes: every way to end has its documented exit code, and a failed step leaves no file behind."""
 
+import hashlib
 import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from networks import write_keys
 from scripted_server import ScriptedServer, answer, file, stall
+from step_process import run
 from waiting import eventually
 
 from exposer.progress import read_progress
@@ -31,18 +32,6 @@ def pod(tmp_path: Path) -> dict[str, str]:
         "NUM_VALIDATORS": "2",
         "HOSTNAME": "steps-genesis-0",
     }
-
-
-def run(step: str, environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a step to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", f"init_scripts.{step}", *arguments],
-        env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def final_files(root: Path) -> list[str]:
@@ -207,7 +196,10 @@ def test_a_validator_pod_joins_a_leader(pod: dict[str, str], tmp_path: Path) -> 
     run("init_genesis", pod)
     genesis = (Path(pod["CHAIN_DIR"]) / "config/genesis.json").read_bytes()
     joining = {**pod, "CHAIN_DIR": str(tmp_path / "joining"), "HOSTNAME": "steps-validator-0"}
-    with ScriptedServer(file(genesis), answer(200, NODE_ID)) as server:
+    digest = hashlib.sha256(genesis).hexdigest()
+    new = {"chain_id": "steps-1", "genesis_sha256": digest, "has_signed": False, "node": None, "consensus": None}
+    identity = json.dumps(new).encode()
+    with ScriptedServer(file(genesis), answer(200, identity), answer(200, NODE_ID), answer(200, identity)) as server:
         joining["GENESIS_HOST"] = server.url
         for step in ("init_validator", "init_config"):
             done = run(step, joining)

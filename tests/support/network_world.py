@@ -1,6 +1,7 @@
 """What tests of the network need: files of Starship's kind, a site without a machine, and stand-in programs."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,10 @@ class PaperSite:
     def scratch(self, pod: str) -> str:
         """A directory of the pod's own."""
         return f"/scratch/{pod}"
+
+    def exposers(self, pods: Sequence[str]) -> Sequence[str]:
+        """Each under its own name."""
+        return [f"{pod}:8081" for pod in pods]
 
     def host(self, pod: str, _server: Server) -> str:
         """The pod's name."""

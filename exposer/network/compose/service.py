@@ -7,6 +7,7 @@ from typing import Any
 from exposer.network.compose.anchors import Block
 from exposer.network.file.containers import Amounts, Resources
 from exposer.network.file.quantity import parse_quantity
+from exposer.network.names import exposers_name
 from exposer.network.plan import BUILD, COPY, Container, Mount, Pod
 from exposer.network.plan_files import PlanFile
 
@@ -15,7 +16,6 @@ KEYS = "keys"
 """The secret, and the volume of the plan that it is."""
 _STARTED = {"condition": "service_started"}
 _DONE = {"condition": "service_completed_successfully"}
-_GATE = "wait-for-chains"
 _STAY = "create-validator"
 _HEALTH = {
     "exposer": ("sidecar-healthy", "/readyz?node=synced", "{port}"),
@@ -119,14 +119,12 @@ def _volume(pod: Pod, mount: Mount) -> str:
 
 def _after(place: Place, container: Container) -> dict[str, Any]:
     """What must have started, or have been done, before the container starts."""
-    pod, leader = place.pod, place.leader
+    pod = place.pod
     if container is pod.exposer:
         return {}
     chain = (pod.exposer, *pod.steps, pod.node)
     former = chain[chain.index(container) - 1] if container in chain else pod.node
     after = {service_name(pod, former): _STARTED if former in (pod.exposer, pod.node) else _DONE}
-    if container.name == _GATE:
-        after[service_name(leader, leader.steps[-1])] = _DONE
     return {"depends_on": after}
 
 
@@ -153,6 +151,8 @@ def _own(place: Place, container: Container) -> dict[str, Any]:
         own["ports"] = [f"127.0.0.1:{place.ports[name]}:{port}" for name, port in container.ports.items()]
     if container is place.pod.faucet:
         own["profiles"] = [PROFILE]
+    if container is place.pod.exposer:
+        own["networks"] = {"default": {"aliases": [exposers_name(place.leader.name)]}}
     if container is place.pod.node:
         own["networks"] = {"default": {"ipv4_address": place.addresses[place.pod.name]}}
         if place.leader is not place.pod:

@@ -1,6 +1,6 @@
 """This machine as the site of a plan: pods are directories and processes, and their ports are on loopback."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from exposer.network.file.chains import ChainFacts
@@ -57,6 +57,10 @@ class Machine:
         return LOOPBACK
 
     beside = host
+
+    def exposers(self, pods: Sequence[str]) -> Sequence[str]:
+        """Each on a port of its own."""
+        return [f"{LOOPBACK}:{self._ports[pod].exposer}" for pod in pods]
 
     def ports(self, pod: str) -> PodPorts:
         """The ports that are held for the pod."""

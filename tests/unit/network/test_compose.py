@@ -187,18 +187,21 @@ def test_steps_come_one_after_the_other(everything: Everything) -> None:
                 assert after == {pod.name: {"condition": "service_started"}}
 
 
-def test_a_leader_that_fails_ends_it(everything: Everything) -> None:
-    """A gate alone depends on another pod, its leader's last step: none waits for a leader that failed."""
+def test_no_pod_depends_on_another(everything: Everything) -> None:
+    """A pod that is complete starts without its leader; the gate of one that is not asks for it by itself."""
     plan = everything.plan
     services = everything.services
-    leaders = {pod.chain: pod for pod in plan.pods if pod.role == "genesis"}
-    for pod in plan.pods:
-        leader = leaders[pod.chain]
-        for container in pod.containers:
-            after = services[service_name(pod, container)].get("depends_on", {})
-            others = [name for name in after if not name.startswith(pod.name)]
-            last = service_name(leader, leader.steps[-1])
-            assert others == ([last] if container.name == "wait-for-chains" else [])
+    for pod, container in all_containers(plan):
+        after = services[service_name(pod, container)].get("depends_on", {})
+        assert [name for name in after if not name.startswith(pod.name)] == []
+
+
+def test_one_name_finds_all_exposers_of_a_chain(everything: Everything) -> None:
+    """The alias that the steps are told of is that of every sidecar of the chain, and of no other's."""
+    for pod in everything.plan.pods:
+        aliases = everything.services[service_name(pod, pod.exposer)]["networks"]["default"]["aliases"]
+        told = pod.environment.get("PEER_EXPOSERS", f"{pod.chain}-exposers:8081")
+        assert [f"{alias}:8081" for alias in aliases] == [told]
 
 
 def test_services_are_restarted(everything: Everything) -> None:
@@ -267,7 +270,8 @@ def test_a_chain_that_grows_leaves_addresses_alone(tmp_path: Path) -> None:
         """Node -> address, of two chains of which the first has so many validators."""
         chains = f"  - {{id: a, name: cometbft, numValidators: {validators}}}\n"
         services = project(tmp_path, f"chains:\n{chains}  - {{id: b, name: cometbft, numValidators: 2}}\n")["services"]
-        return {name: one["networks"]["default"]["ipv4_address"] for name, one in services.items() if "networks" in one}
+        networks = {name: one["networks"]["default"] for name, one in services.items() if "networks" in one}
+        return {name: of["ipv4_address"] for name, of in networks.items() if "ipv4_address" in of}
 
     before, after = addresses(2), addresses(5)
     assert before.items() <= after.items()

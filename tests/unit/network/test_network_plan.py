@@ -106,6 +106,7 @@ def test_the_environment_of_both_roles(tmp_path: Path) -> None:
         "JSON_RPC_METRICS_PORT": "6065",
         "METRICS_PORT": "26660",
         "NODE_URL": "http://127.0.0.1:26657",
+        "PEER_EXPOSERS": "cosmoshub-4-genesis-0:8081,cosmoshub-4-validator-0:8081,cosmoshub-4-validator-1:8081",
     }
 
     assert genesis.environment == {
@@ -353,7 +354,7 @@ def test_every_container_sees_what_it_needs_and_no_more(tmp_path: Path) -> None:
         ("genesis", "faucet"): {"faucet": False},
         ("validator", "exposer"): {"node": True},
         ("validator", "init-build-images"): {"node": False},
-        ("validator", "wait-for-chains"): {},
+        ("validator", "wait-for-chains"): {"node": True},
         ("validator", "init-validator"): {"keys": True, "node": False},
         ("validator", "init-config"): {"patch": True, "node": False},
         ("validator", "node"): {"node": False},

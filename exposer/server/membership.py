@@ -1,0 +1,76 @@
+"""Which network this pod belongs to, by what its steps committed. Everything here blocks: call it in a thread.
+
+Records alone are read, not the genesis: the answer is there at once, however large the genesis is, and a pod whose
+genesis was damaged still belongs to its network.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from exposer.documents import GenesisFacts, check_genesis
+from exposer.errors import MismatchError
+from exposer.records import NETWORK, Record
+from exposer.server.file import Sight, State, WatchedFile
+from exposer.server.ledger import LAST_STEP, Ledger
+from exposer.server.settings import ChainFiles
+from exposer.server.view import Verdict
+from exposer.stamps import UnfitError, read_regular
+
+_SIGNING_STATE = "data/priv_validator_state.json"
+_LIMIT = 1 << 16  # bytes; a signing state with its last vote has less than 1,000
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A pod's network: ``genesis_sha256`` is in hex. ``has_signed``: its validator has signed above height 0."""
+
+    chain_id: str
+    genesis_sha256: str
+    has_signed: bool
+
+
+class Belonging:
+    """The network of the pod whose documents ``files`` are."""
+
+    def __init__(self, files: ChainFiles) -> None:
+        self._files = files
+        self._ledger = Ledger(files.root)
+        self._genesis = WatchedFile(files.genesis, check_genesis, root=files.root) if files.genesis else None
+
+    def look(self) -> Membership | Verdict:
+        """The network, or why there is none: `State.NOT_READY` is a pod that belongs to none yet."""
+        if self._genesis is None:
+            return Verdict(State.NOT_CONFIGURED, "not configured")
+        try:
+            return self._look(self._genesis, self._ledger.records())
+        except OSError:
+            return Verdict(State.INCOMPLETE, "the volume cannot be read")
+        except MismatchError:
+            return Verdict(State.MISMATCH, "a step's record is damaged")
+
+    def _look(self, genesis: WatchedFile[GenesisFacts], records: tuple[Record, ...] | None) -> Membership | Verdict:
+        if records is None:
+            sight = genesis.look()
+            return self._membership(sight, sight.sha256)
+        named = [str(record.facts[NETWORK]) for record in records if NETWORK in record.facts]
+        committed = self._ledger.artifact(genesis.path, records)
+        if committed and named:
+            return Membership(named[-1], committed.sha256, self._has_signed())
+        if committed and any(record.step == LAST_STEP for record in records):  # by an earlier version
+            return self._membership(genesis.look(), committed.sha256)
+        return Verdict(State.NOT_READY, "this pod belongs to no network yet")
+
+    def _membership(self, sight: Sight[GenesisFacts], sha256: str) -> Membership | Verdict:
+        if sight.value is None:
+            return Verdict(sight.state, sight.reason)
+        return Membership(sight.value.chain_id, sha256, self._has_signed())
+
+    def _has_signed(self) -> bool:
+        """Whether the signing state is above height 0; one that says nothing may be."""
+        try:
+            return int(json.loads(read_regular((self._files.root or Path()) / _SIGNING_STATE, _LIMIT))["height"]) > 0
+        except FileNotFoundError:
+            return False
+        except (OSError, UnfitError, ValueError, TypeError, KeyError):
+            return True

@@ -1,0 +1,86 @@
+"""Pods that lose their volume while their network runs: one genesis, no vote twice, and blocks go on."""
+
+import os
+import random
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lone_pods import LonePod, lone_pods
+from networks import write_keys
+from waiting import eventually
+
+pytestmark = [pytest.mark.cometbft, pytest.mark.ports, pytest.mark.timeout(900)]
+
+LOSSES = int(os.environ.get("LOSSES", "0"))
+"""How many volumes are lost, where the variable says so; else each pod's once."""
+
+_TWICE = re.compile(r"conflicting vote|double sign|byzantine|verified new evidence", re.IGNORECASE)
+
+
+def settings(directory: Path, validators: int) -> dict[str, str]:
+    """A chain that needs no application, with fast blocks."""
+    return {
+        "CHAIN_DRIVER": "cometbft",
+        "CHAIN_ID": "lone-1",
+        "KEYS_CONFIG": str(write_keys(directory / "keys.json", validators=validators)),
+        "TIMEOUT_COMMIT": "200ms",
+        "TIMEOUT_PROPOSE": "1s",
+    }
+
+
+def grows(pods: list[LonePod], by: int = 2) -> None:
+    """Return when each node is ``by`` blocks above where the highest of them is now."""
+    goal = max(pod.height for pod in pods) + by
+    eventually(f"height {goal} everywhere", lambda: all(pod.height >= goal for pod in pods))
+
+
+def signs(pod: LonePod, witness: LonePod) -> None:
+    """Return when a block that ``witness`` gets from now on has the signature of the pod's validator."""
+    address, first = pod.rpc("status")["validator_info"]["address"], witness.height
+
+    def signed() -> bool:
+        """Whether one of these blocks has it."""
+        commits = (witness.rpc(f"commit?height={height}") for height in range(first, witness.height + 1))
+        found = (one for commit in commits for one in commit["signed_header"]["commit"]["signatures"])
+        return any(one["validator_address"] == address and one["block_id_flag"] == 2 for one in found)
+
+    eventually(f"pod {pod.number} signs", signed)
+
+
+def assert_nobody_signed_twice(pods: list[LonePod]) -> None:
+    """No node's log, and no block, has a vote that contradicts another of the same validator."""
+    for pod in pods:
+        lines = pod.log.read_text(errors="replace").splitlines()
+        assert [line for line in lines if _TWICE.search(line)] == []
+    for height in range(1, pods[0].height + 1):
+        assert not pods[0].rpc(f"block?height={height}")["block"]["evidence"]["evidence"]
+
+
+@pytest.mark.parametrize("validators", [2, 3, 4])
+def test_a_derived_key_never_signs_twice(
+    validators: int, tmp_path: Path, cometbft: str, tell: Callable[[str], None]
+) -> None:
+    """Each pod in turn loses its volume at a moment of its own; it comes back with its key, and the network goes on."""
+    draw = random.Random(validators)
+    command = (cometbft, "start", "--proxy_app=kvstore")
+    with lone_pods(validators, tmp_path, command, settings(tmp_path, validators)) as pods:
+        for pod in pods:
+            pod.start()
+        grows(pods)
+        spent = []
+        for turn in range(LOSSES or validators):
+            lost = pods[turn % validators]
+            time.sleep(draw.random())  # the moment in which it is lost is what is drawn
+            lost.lose()
+            began = time.monotonic()
+            lost.start()
+            grows(pods)
+            spent.append(time.monotonic() - began)
+            signs(lost, pods[(turn + 1) % validators])
+
+        assert len({pod.identity()["genesis_sha256"] for pod in pods}) == 1
+        assert_nobody_signed_twice(pods)
+    tell(f"{validators} validators: {len(spent)} volumes lost, blocks again after at most {max(spent):.1f} s")

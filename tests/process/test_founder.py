@@ -1,0 +1,218 @@
+"""A genesis pod that finds its volume empty, beside pods that belong to a network: as processes, with real sidecars."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from networks import write_keys
+from scripted_server import ScriptedServer, answer
+from sidecar_process import running
+from step_process import run
+
+PODS = 3
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> dict[str, str]:
+    """What all pods of a chain that needs no binary are told."""
+    return {
+        "CHAIN_DRIVER": "cometbft",
+        "CHAIN_ID": "founded-1",
+        "KEYS_CONFIG": str(write_keys(tmp_path / "keys.json", validators=PODS)),
+        "NUM_VALIDATORS": str(PODS),
+    }
+
+
+def genesis_pod(base: dict[str, str], home: Path, *exposers: str) -> dict[str, str]:
+    """The environment of a genesis pod with this home."""
+    own = {"CHAIN_DIR": str(home), "HOSTNAME": "founded-genesis-0"}
+    return {**base, **own, **({"PEER_EXPOSERS": ",".join(exposers)} if exposers else {})}
+
+
+def init(pod: dict[str, str], *arguments: str) -> CompletedProcess[str]:
+    """Both steps of a genesis pod; the first that fails ends it."""
+    done = run("init_genesis", pod, *arguments)
+    return done if done.returncode else run("init_config", pod)
+
+
+def digest(home: Path) -> str:
+    """SHA-256 of a pod's genesis."""
+    return hashlib.sha256((home / "config/genesis.json").read_bytes()).hexdigest()
+
+
+@contextmanager
+def network(base: dict[str, str], directory: Path, **more: str) -> Iterator[tuple[Path, list[str]]]:
+    """A network whose pods are initialised, with their sidecars: the genesis pod's home, and the others' exposers."""
+    leader = directory / "genesis-0"
+    assert init({**genesis_pod(base, leader), **more}).returncode == 0
+    with ExitStack() as stack:
+        source = stack.enter_context(running(leader))
+        exposers = []
+        for ordinal in range(PODS - 1):
+            home = directory / f"validator-{ordinal}"
+            own = {"CHAIN_DIR": str(home), "HOSTNAME": f"v-{ordinal}", "GENESIS_HOST": source.url}
+            for step in ("init_validator", "init_config"):
+                done = run(step, {**base, **own})
+                assert done.returncode == 0, done.stderr
+            exposers.append(stack.enter_context(running(home)).url)
+        yield leader, exposers
+
+
+def test_a_lost_volume_gets_its_network_again(base: dict[str, str], tmp_path: Path) -> None:
+    """Where the keys are derived, the pod takes the genesis of the others, patched as it is, and founds nothing."""
+    (tmp_path / "patch.json").write_text('{"consensus_params": {"block": {"max_gas": "1000000"}}}')
+    patch = {"GENESIS_PATCH": str(tmp_path / "patch.json")}
+    with network(base, tmp_path, **patch) as (leader, exposers):
+        again = tmp_path / "again"
+        done = init({**genesis_pod(base, again, *exposers), **patch})
+
+        assert done.returncode == 0, done.stderr
+        assert '"max_gas": "1000000"' in (again / "config/genesis.json").read_text()
+        assert digest(again) == digest(leader)
+        assert _public(again) == _public(leader)
+        with running(again) as sidecar:
+            assert json.loads(sidecar.get("/identity")[1])["genesis_sha256"] == digest(leader)
+
+
+def test_other_keys_are_refused(base: dict[str, str], tmp_path: Path) -> None:
+    """A pod whose keys are not in the network's genesis could not take part: exit 4, and the volume stays empty."""
+    with network(base, tmp_path) as (_, exposers):
+        other = write_keys(tmp_path / "other.json", validators=PODS)
+        done = init({**genesis_pod(base, tmp_path / "again", *exposers), "KEYS_CONFIG": str(other)})
+
+    assert done.returncode == 4
+    assert "KEYS_CONFIG" in done.stderr
+    assert not (tmp_path / "again/config").exists()
+
+
+def test_another_chain_is_refused(base: dict[str, str], tmp_path: Path) -> None:
+    """Pods of another chain behind PEER_EXPOSERS are a mistake: exit 4 with both names."""
+    with network(base, tmp_path) as (_, exposers):
+        done = init({**genesis_pod(base, tmp_path / "again", *exposers), "CHAIN_ID": "founded-2"})
+
+    assert done.returncode == 4
+    assert "'founded-1'" in done.stderr
+    assert "'founded-2'" in done.stderr
+
+
+def test_pods_that_disagree_are_refused(base: dict[str, str], tmp_path: Path) -> None:
+    """Where the others hold two geneses, nobody but their owner knows which is the right one: exit 4 with both."""
+    with network(base, tmp_path / "a") as (one, first), network(base, tmp_path / "b") as (two, second):
+        done = init(genesis_pod(base, tmp_path / "again", first[0], second[0]))
+
+        assert done.returncode == 4
+        assert digest(one) in done.stderr
+        assert digest(two) in done.stderr
+
+
+def test_force_takes_over(base: dict[str, str], tmp_path: Path) -> None:
+    """`--force` founds another network under the others, because somebody said so."""
+    with network(base, tmp_path) as (leader, exposers):
+        again = tmp_path / "again"
+        done = init(genesis_pod(base, again, *exposers), "--force")
+
+        assert done.returncode == 0, done.stderr
+        assert digest(again) != digest(leader)
+
+
+def test_new_pods_belong_to_nothing(base: dict[str, str], tmp_path: Path) -> None:
+    """Beside pods whose volumes are empty, and a pod that nobody has started, a genesis is founded."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    with running(tmp_path / "a") as one, running(tmp_path / "b") as two:
+        done = init(genesis_pod(base, tmp_path / "leader", one.url, two.url))
+
+        assert done.returncode == 0, done.stderr
+
+
+def test_pods_that_are_not_there(base: dict[str, str], tmp_path: Path) -> None:
+    """A host that no look-up knows, and one that refuses, are pods that are not there: a genesis is founded."""
+    done = init(genesis_pod(base, tmp_path / "leader", "nobody.invalid:8081", "127.0.0.1:9"))
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("exposers", ["no host", "a:b", "http://x@y"])
+def test_what_is_no_exposer(base: dict[str, str], tmp_path: Path, exposers: str) -> None:
+    """A target that is none is bad input, before anything is made."""
+    done = run("init_genesis", genesis_pod(base, tmp_path / "leader", exposers))
+
+    assert done.returncode == 3
+    assert "PEER_EXPOSERS" in done.stderr
+
+
+def test_an_exposer_that_answers_nonsense(base: dict[str, str], tmp_path: Path) -> None:
+    """Whoever answers something else is no member, and no reason to stop."""
+    with ScriptedServer(answer(200, b"[]")) as server:
+        done = run("init_genesis", genesis_pod(base, tmp_path / "leader", server.url))
+
+    assert done.returncode == 0, done.stderr
+
+
+def _public(home: Path) -> object:
+    return json.loads((home / "config/priv_validator_key.json").read_bytes())["pub_key"]
+
+
+def test_a_genesis_that_its_leader_no_longer_has(base: dict[str, str], tmp_path: Path) -> None:
+    """A pod that took a genesis, whose leader then lost its volume and made another, stops before its node starts."""
+    leader, joiner = tmp_path / "leader", {**base, "CHAIN_DIR": str(tmp_path / "joiner"), "HOSTNAME": "v-0"}
+    assert init(genesis_pod(base, leader)).returncode == 0
+    with running(leader) as sidecar:
+        assert run("init_validator", {**joiner, "GENESIS_HOST": sidecar.url}).returncode == 0
+    other = tmp_path / "other"
+    assert init(genesis_pod(base, other)).returncode == 0
+    with running(other) as sidecar:
+        done = run("init_config", {**joiner, "GENESIS_HOST": sidecar.url})
+
+    assert done.returncode == 4
+    assert digest(leader) in done.stderr
+    assert digest(other) in done.stderr
+    assert not (tmp_path / "joiner/config/node_id.json").exists()
+
+
+@pytest.fixture
+def complete(base: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The environment of a validator pod that is complete, and whose genesis pod is gone."""
+    leader = tmp_path / "leader"
+    assert init(genesis_pod(base, leader)).returncode == 0
+    pod = {**base, "CHAIN_DIR": str(tmp_path / "validator"), "HOSTNAME": "v-0", "GENESIS_HOST": "127.0.0.1"}
+    with running(leader) as sidecar:
+        pod["GENESIS_PORT"] = sidecar.url.rpartition(":")[2]
+        for step in ("init_validator", "init_config"):
+            assert run(step, pod).returncode == 0
+    return pod
+
+
+def test_a_complete_pod_needs_no_leader(complete: dict[str, str]) -> None:
+    """Without its genesis pod a complete validator pod runs its gate and its steps to their end."""
+    assert run("wait_for_chains", complete, "--unless-complete", "init-config", "-t", "1ms").returncode == 0
+    for step in ("init_validator", "init_config"):
+        assert "already complete" in run(step, complete).stderr
+
+
+def test_the_gate_of_another_step_waits(complete: dict[str, str]) -> None:
+    """A step without a record leaves the gate shut; a gate that knows no volume is used wrongly."""
+    assert run("wait_for_chains", complete, "--unless-complete", "init-else", "-t", "1ms").returncode == 124
+    assert run("wait_for_chains", {"GENESIS_HOST": "a"}, "--unless-complete", "init-config").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("has_signed", "code"), [(True, 75), (False, 0)], ids=["its-leader-has-signed", "nobody-has-signed"]
+)
+def test_nodes_that_do_not_say_where_they_are(
+    complete: dict[str, str], tmp_path: Path, *, has_signed: bool, code: int
+) -> None:
+    """Where the network may run and no node answers, an empty volume gets no derived key: not yet, with the cure."""
+    (tmp_path / "leader/data/priv_validator_state.json").write_text(json.dumps({"height": str(int(has_signed) * 9)}))
+    with running(tmp_path / "leader") as sidecar:
+        port = sidecar.url.rpartition(":")[2]
+        again = {**complete, "CHAIN_DIR": str(tmp_path / "again"), "GENESIS_PORT": port, "DOWNLOAD_TIMEOUT": "1s"}
+        done = run("init_validator", again)
+
+        assert done.returncode == code
+        assert ("could sign twice" in done.stderr) == has_signed
+        assert run("init_validator", again, "--force").returncode == 0
