@@ -12,7 +12,7 @@ from lone_pods import LonePod, lone_pods
 from networks import write_keys
 from waiting import eventually
 
-pytestmark = [pytest.mark.cometbft, pytest.mark.ports, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.ports, pytest.mark.timeout(900)]
 
 LOSSES = int(os.environ.get("LOSSES", "0"))
 """How many volumes are lost, where the variable says so; else each pod's once."""
@@ -59,6 +59,7 @@ def assert_nobody_signed_twice(pods: list[LonePod]) -> None:
         assert not pods[0].rpc(f"block?height={height}")["block"]["evidence"]["evidence"]
 
 
+@pytest.mark.cometbft
 @pytest.mark.parametrize("validators", [2, 3, 4])
 def test_a_derived_key_never_signs_twice(
     validators: int, tmp_path: Path, cometbft: str, tell: Callable[[str], None]
@@ -84,3 +85,46 @@ def test_a_derived_key_never_signs_twice(
         assert len({pod.identity()["genesis_sha256"] for pod in pods}) == 1
         assert_nobody_signed_twice(pods)
     tell(f"{validators} validators: {len(spent)} volumes lost, blocks again after at most {max(spent):.1f} s")
+
+
+def sdk(directory: Path, binary: str, validators: int, **more: str) -> dict[str, str]:
+    """A chain with accounts."""
+    chain = {"CHAIN_DRIVER": "cosmos", "CHAIN_BIN": binary, "DENOM": "stake", "COINS": "100000000000stake"}
+    return {**settings(directory, validators), **chain, **more}
+
+
+@pytest.mark.simd
+def test_a_genesis_pod_with_derived_keys_joins_again(tmp_path: Path, simd: str, tell: Callable[[str], None]) -> None:
+    """An SDK chain's genesis cannot be made twice: the pod takes that of the others, and its validator signs again."""
+    shared = sdk(tmp_path, simd, 3, IDENTITIES="derived", VALIDATOR_SET="genesis")
+    with lone_pods(3, tmp_path, (simd, "start"), shared) as pods:
+        for pod in pods:
+            pod.start()
+        grows(pods)
+        before = pods[0].identity()["genesis_sha256"]
+        pods[0].lose()
+        began = time.monotonic()
+        pods[0].start()
+        grows(pods)
+        tell(f"simd, derived keys: the genesis pod's volume lost, blocks again after {time.monotonic() - began:.1f} s")
+        signs(pods[0], pods[1])
+
+        assert {pod.identity()["genesis_sha256"] for pod in pods} == {before}
+        assert_nobody_signed_twice(pods)
+
+
+@pytest.mark.simd
+def test_a_genesis_pod_with_random_keys_stops(tmp_path: Path, simd: str) -> None:
+    """Its keys are gone with the volume: it founds nothing, and says which genesis the others have, and the cures."""
+    with lone_pods(2, tmp_path, (simd, "start"), sdk(tmp_path, simd, 2)) as (leader, validator):
+        leader.start()
+        validator.start()
+        digest = validator.identity()["genesis_sha256"]
+        leader.lose()
+        leader.sidecar()
+        done = leader.init()
+
+        assert done.returncode == 4
+        assert digest in done.stderr
+        assert "--force" in done.stderr
+        assert not (leader.home / "config").exists()
