@@ -11,7 +11,7 @@ from pathlib import Path
 from exposer.documents import GenesisFacts, check_genesis
 from exposer.errors import MismatchError
 from exposer.records import NETWORK, Record
-from exposer.server.file import Sight, State, WatchedFile
+from exposer.server.file import State, WatchedFile
 from exposer.server.ledger import LAST_STEP, Ledger
 from exposer.server.settings import ChainFiles
 from exposer.server.view import Verdict
@@ -51,20 +51,21 @@ class Belonging:
 
     def _look(self, genesis: WatchedFile[GenesisFacts], records: tuple[Record, ...] | None) -> Membership | Verdict:
         if records is None:
-            sight = genesis.look()
-            return self._membership(sight, sight.sha256)
+            return self._judge(genesis)
         named = [str(record.facts[NETWORK]) for record in records if NETWORK in record.facts]
         committed = self._ledger.artifact(genesis.path, records)
         if committed and named:
             return Membership(named[-1], committed.sha256, self._has_signed())
         if committed and any(record.step == LAST_STEP for record in records):  # by an earlier version
-            return self._membership(genesis.look(), committed.sha256)
+            return self._judge(genesis, committed.sha256)
         return Verdict(State.NOT_READY, "this pod belongs to no network yet")
 
-    def _membership(self, sight: Sight[GenesisFacts], sha256: str) -> Membership | Verdict:
-        if sight.value is None:
-            return Verdict(sight.state, sight.reason)
-        return Membership(sight.value.chain_id, sha256, self._has_signed())
+    def _judge(self, genesis: WatchedFile[GenesisFacts], sha256: str | None = None) -> Membership | Verdict:
+        sight = genesis.look()
+        if sight.value is None:  # but for a genesis that is not there, nobody can say that there is none
+            missing = sight.state is State.NOT_READY and not genesis.path.exists()
+            return Verdict(State.NOT_READY if missing else State.INCOMPLETE, sight.reason)
+        return Membership(sight.value.chain_id, sha256 or sight.sha256, self._has_signed())
 
     def _has_signed(self) -> bool:
         """Whether the signing state is above height 0; one that says nothing may be."""

@@ -3,11 +3,13 @@
 import os
 import random
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from live_network import LiveNetwork
 from lone_pods import LonePod, lone_pods
 from networks import write_keys
 from waiting import eventually
@@ -128,3 +130,31 @@ def test_a_genesis_pod_with_random_keys_stops(tmp_path: Path, simd: str) -> None
         assert digest in done.stderr
         assert "--force" in done.stderr
         assert not (leader.home / "config").exists()
+
+
+@pytest.mark.cometbft
+def test_up_gives_a_lost_genesis_pod_its_network_again(tmp_path: Path, cometbft: str) -> None:
+    """A network of processes whose genesis pod's directory was deleted comes up again, on the genesis that it had."""
+    with LiveNetwork(tmp_path, cometbft) as network:
+        before = network.up("--validators", "3")
+        assert network.end() == 0
+        shutil.rmtree(network.home(before[0]["name"]).parent)
+        after = network.up("--validators", "3")
+
+        assert {pod["genesis_sha256"] for pod in after} == {before[0]["genesis_sha256"]}
+        assert network.end() == 0
+
+
+@pytest.mark.simd
+def test_up_founds_no_second_network(tmp_path: Path, simd: str) -> None:
+    """Where the lost keys were random, `up` ends with exit 4, and names the genesis that the others have."""
+    (tmp_path / "network.yaml").write_text("chains: [{id: lone-1, name: simapp, binary: simd, numValidators: 2}]")
+    with LiveNetwork(tmp_path, simd) as network:
+        before = network.up(str(tmp_path / "network.yaml"))
+        assert network.end() == 0
+        shutil.rmtree(network.home(before[0]["name"]).parent)
+        done = network.command("up", str(tmp_path / "network.yaml"))
+
+        assert done.returncode == 4, done.stdout + done.stderr
+        assert before[0]["genesis_sha256"] in done.stdout + done.stderr
+        assert (network.home(before[1]["name"]) / "config/genesis.json").exists()

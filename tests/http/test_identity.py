@@ -81,3 +81,16 @@ async def test_what_is_no_address(tmp_path: Path) -> None:
     take(tmp_path)
     async with calling(tmp_path) as (client, _):
         assert_problem(await client.get("/identity?validator=me"), 400, "bad-request")
+
+
+@pytest.mark.parametrize("damage", ["torn", "a-directory"])
+async def test_a_genesis_that_cannot_be_read_is_no_answer(tmp_path: Path, damage: str) -> None:
+    """On a volume that somebody else fills, a genesis that is no complete document does not mean that there is none."""
+    path = fill(tmp_path) / "genesis.json"
+    if damage == "torn":
+        path.write_bytes(GENESIS[:20])
+    else:
+        path.unlink()
+        path.mkdir()
+    async with calling(tmp_path) as (client, _):
+        assert_problem(await client.get("/identity"), 503, "incomplete")
