@@ -129,6 +129,34 @@ def test_a_step_that_fails_for_good(tmp_path: Path) -> None:
         assert "no_such_module" in project.run("logs", "simapp-1-genesis-0-init-config").stdout
 
 
+def test_a_genesis_pod_that_lost_its_volume_joins_again(checked_in: ComposeProject) -> None:
+    """Its keys are derived: the project is whole again, on the genesis that it had, while the others go on."""
+    checked_in.up()
+    checked_in.is_going_on()
+    before = checked_in.digests()
+    checked_in.lose(LEADER)
+    sys.stderr.write(f"\n{LEADER} lost its volume: {checked_in.up():.1f} s\n")
+
+    checked_in.is_going_on()
+    assert checked_in.digests() == before
+
+
+def test_a_genesis_pod_that_lost_its_keys_ends_up(tmp_path: Path) -> None:
+    """Its keys were random: ``up --wait`` says that not all is well, and the log which genesis the others have."""
+    text = SIMAPP.replace(", faucet: {enabled: true}", "").replace("numValidators: 3", "numValidators: 2")
+    (tmp_path / "network.yaml").write_text(text)
+    assert main(["render", "compose", str(tmp_path / "network.yaml"), "-o", str(tmp_path / "out")]) == 0
+    with compose_project(tmp_path / "out", tmp_path) as project:
+        project.up()
+        (digest,) = project.digests()
+        project.lose("simapp-1-genesis-0")
+        done = project.run("up", "--detach", "--wait")
+
+        assert done.returncode != 0
+        assert 'service "simapp-1-genesis-0-init-genesis" didn\'t complete successfully: exit 4' in done.stderr
+        assert digest in project.run("logs", "simapp-1-genesis-0-init-genesis").stdout
+
+
 def test_nobody_else_reads_the_keys(checked_in: ComposeProject) -> None:
     """A container's user reads the secret, through a directory that is closed to everybody else on the machine."""
     run = ("run", "--rm", "--no-deps", "--entrypoint", "cat", f"{LEADER}-init-genesis", "/configs/keys.json")

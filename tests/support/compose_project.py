@@ -69,6 +69,15 @@ class ComposeProject:
         assert done.returncode == 0, done.stderr
         assert self.state(service)["ExitCode"] == KILLED
 
+    def lose(self, pod: str) -> None:
+        """Remove a pod's containers, and its volumes."""
+        names = self.run("config", "--services").stdout.split()
+        own = [name for name in names if name == pod or name.startswith(f"{pod}-")]
+        done = self.run("rm", "--stop", "--force", *own)
+        assert done.returncode == 0, done.stderr
+        kept = docker("volume", "ls", "--quiet", "--filter", f"name=^{self.name}_{pod}").split()
+        docker("volume", "rm", *kept)
+
     def kill_as_it_starts(self, service: str) -> bool:
         """Begin to bring the project up, and SIGKILL the service when it has started; whether that was in time."""
         container = f"{self.name}-{service}-1"
