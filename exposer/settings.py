@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -27,6 +27,16 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         case_sensitive=False,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ends_without_carriage_return(cls, given: Mapping[str, object]) -> Mapping[str, object]:
+        """A shell that reads a file of variables from Windows leaves one at the end of each, where nobody sees it."""
+        for name, value in given.items():
+            if isinstance(value, str) and value.endswith("\r"):
+                known = environment_name(cls, name) if name in cls.model_fields else name
+                raise ValueError(f"{known} ends with a carriage return; save the file that sets it with LF line ends")
+        return given
 
 
 S = TypeVar("S", bound=Settings)

@@ -11,6 +11,7 @@ from math import inf
 from pathlib import Path
 
 from exposer.errors import BadInputError, ExposerError, TemporaryError, TimedOutError, from_input_error
+from exposer.line_ends import foreign_form
 from exposer.orphans import dying_with_parent, end_children, inherit_orphans
 from exposer.settings import environment_name, spelled, variables
 from init_scripts.binary import ChainBinary
@@ -53,7 +54,8 @@ def run_script(
         limit: seconds; nothing shorter than the step itself by default.
 
     Raises:
-        BadInputError: there is no such file, nothing that runs it, or it exited with 3.
+        BadInputError: there is no such file, nothing that runs it, its lines end otherwise than on Linux, or it exited
+            with 3.
         TemporaryError: it was killed, the time was up, or it exited with 75.
         TimedOutError: it exited with 124.
         ExposerError: it exited with another code than 0.
@@ -81,10 +83,14 @@ def _command(path: Path, name: str) -> list[str]:
     try:
         with path.open("rb") as stream:
             first = stream.readline(4096)
+            if first.startswith(b"\x7fELF"):
+                return [spelled(path)]
+            fault = foreign_form(first + stream.read())
     except OSError as error:
         raise from_input_error(error, f"{name}: {path}") from error
-    if first.startswith(b"\x7fELF"):
-        return [spelled(path)]
+    if fault:
+        cure = "save it as UTF-8 with the line ends of Linux (LF), by dos2unix for example"
+        raise BadInputError(f"{name}: {path}: {fault}; {cure}")
     words = first[2:].decode(errors="replace").split() if first.startswith(b"#!") else []
     if words and not shutil.which(words[0]):
         raise BadInputError(f"{name}: {path}: there is no {words[0]} here, which its first line names")

@@ -86,6 +86,30 @@ def test_a_genesis_is_made_by_a_script(pod: dict[str, str]) -> None:
     assert "already complete" in run("init_genesis", pod, MAKE_GENESIS).stderr
 
 
+@pytest.mark.parametrize(
+    ("script", "what"),
+    [
+        (b"#!/bin/bash\r\nsed -i s/7/9/ $CHAIN_DIR/config/genesis.json\r\necho ready\r\n", "(CRLF)"),
+        (b"sed -i s/7/9/ $CHAIN_DIR/config/genesis.json\necho ready\r\n", "(CRLF)"),
+        (b"#!/usr/bin/env python3\r\nprint()\n", "(CRLF)"),
+        (b"#!/bin/bash\rsed -i s/7/9/ $CHAIN_DIR/config/genesis.json\recho ready\r", "(CR)"),
+        (b"\xef\xbb\xbf#!/usr/bin/env python3\nprint()\n", "byte order mark"),
+        ("#!/bin/bash\necho ready\n".encode("utf-16"), "UTF-16"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["STEP_SCRIPT", "UPDATE_SCRIPT"])
+def test_a_script_from_windows_is_refused(pod: dict[str, str], variable: str, script: bytes, what: str) -> None:
+    """It would end with 0 and have done nothing; the message names the variable and what is wrong, nothing is kept."""
+    path = Path(pod["KEYS_CONFIG"]).with_name("windows.sh")
+    path.write_bytes(script)
+    done = run("init_genesis", {**pod, variable: str(path)})
+
+    assert done.returncode == 3, done.stderr
+    assert f"{variable}: {path}: it" in done.stderr
+    assert what in done.stderr
+    assert committed(pod, "init-genesis") == {}
+
+
 def test_the_script_is_an_input(pod: dict[str, str]) -> None:
     """Another one, or none, is a conflict; so is one where there was none."""
     assert run("init_genesis", pod, MAKE_GENESIS).returncode == 0

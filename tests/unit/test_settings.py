@@ -289,3 +289,13 @@ def test_a_gas_price_is_an_amount_of_a_denomination(prices: str, right: bool) ->
     else:
         with pytest.raises(ValueError, match=r"write a price per unit of gas, like 0\.025uatom"):
             CreateValidatorSettings.model_validate(values)
+
+
+def test_a_carriage_return_at_the_end_of_a_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of variables from Windows leaves one, which no terminal shows; the message names the variable alone."""
+    monkeypatch.setenv("CHAIN_ID", "secret-1\r")
+    given = ["--chain-driver", "cometbft", "--chain-dir", "/home"]
+    with pytest.raises(BadInputError, match=r"^CHAIN_ID ends with a carriage return; save the file .* LF") as refused:
+        read_settings(PodSettings, given, prog="x", description="x")
+
+    assert "secret" not in str(refused.value)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from exposer.errors import BadInputError, from_input_error
+from exposer.line_ends import foreign_form, unix_form
 from exposer.network.file.model import Chain
 from exposer.network.file.parts import Script, Scripts
 from exposer.network.file.source import Fault
@@ -74,10 +75,14 @@ def _written(name: str) -> str:
 
 
 def _content(script: Script, directory: Path) -> bytes:
+    """The script's bytes, with the line ends of Linux: YAML gives ``data`` those, whatever the network file has."""
     if script.data is not None:
-        return script.data.encode()
+        return unix_form(script.data.encode())
     path = directory / (script.file or "")
     try:
-        return path.read_bytes()
+        content = unix_form(path.read_bytes())
     except OSError as error:
         raise from_input_error(error, str(path), "name a file that is there") from error
+    if fault := foreign_form(content):
+        raise BadInputError(f"{path}: {fault}; save it as UTF-8 with the line ends of Linux (LF)")
+    return content

@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 from network_mistakes import CHAIN
 from network_world import MINIMAL
 
+from exposer.errors import BadInputError
 from exposer.network.document import Document, load_document
 from exposer.network.file.outside import OF_SCRIPTS
 from exposer.network.file.parts import Scripts
@@ -76,3 +78,55 @@ def test_the_text_of_a_script_wins_over_its_file(tmp_path: Path) -> None:
     document = load(tmp_path, CHAIN + "scripts: {init-config: {file: nowhere.sh, data: 'echo $A', name: x}}\n")
 
     assert scripts_of(document.network.chains[0], tmp_path) == {"init-config": b"echo $A"}
+
+
+WINDOWS = {
+    "CRLF": b"#!/bin/bash\r\necho a\r\necho b\r\n",
+    "CRLF in the first line": b"#!/bin/bash\r\necho a\necho b\n",
+    "CRLF in the last line": b"#!/bin/bash\necho a\necho b\r\n",
+    "CR": b"#!/bin/bash\recho a\recho b\r",
+    "a byte order mark": b"\xef\xbb\xbf#!/bin/bash\necho a\necho b\n",
+    "both": b"\xef\xbb\xbf#!/bin/bash\r\necho a\r\necho b\r\n",
+}
+
+
+@pytest.mark.parametrize("written", WINDOWS.values(), ids=WINDOWS)
+def test_a_script_from_windows_is_taken_with_the_line_ends_of_linux(tmp_path: Path, written: bytes) -> None:
+    """``file`` and ``data`` give the same script, and so the same plan, however either is written."""
+    (tmp_path / "a.sh").write_bytes(written)
+    by_file = load(tmp_path, CHAIN + "scripts: {init-config: {file: a.sh}}\n")
+    found = [scripts_of(by_file.network.chains[0], tmp_path)["init-config"]]
+    by_data = load(tmp_path, CHAIN + f"scripts: {{init-config: {{data: {json.dumps(written.decode())}}}}}\n")
+    found.append(scripts_of(by_data.network.chains[0], tmp_path)["init-config"])
+
+    assert found == [b"#!/bin/bash\necho a\necho b\n"] * 2
+
+
+@pytest.mark.parametrize("script", [b"#!/bin/bash\ntail -n +3 $0\n\0\r\n", b"\x7fELF\0\r\n", b"tr -d x\ntr -d '\r'\n"])
+def test_what_is_no_line_end_is_kept(tmp_path: Path, script: bytes) -> None:
+    """A program and an archive that unpacks itself are no text, and a carriage return within a line is meant."""
+    (tmp_path / "a.sh").write_bytes(script)
+    document = load(tmp_path, CHAIN + "scripts: {init-config: {file: a.sh}}\n")
+
+    assert scripts_of(document.network.chains[0], tmp_path)["init-config"] == script
+
+
+def test_the_renderings_of_a_script_from_windows_are_those_of_the_same_script(tmp_path: Path) -> None:
+    """A compose file and manifests that are made on Windows differ in nothing."""
+    rendered = []
+    for end in ("\r\n", "\n"):
+        (tmp_path / "a.sh").write_bytes(f"#!/bin/sh{end}echo a{end}".encode())
+        (tmp_path / "network.yaml").write_bytes(
+            (CHAIN + "scripts: {init-config: {file: a.sh}}\n").replace("\n", end).encode()
+        )
+        document = load_document(tmp_path / "network.yaml")
+        rendered.append([plan_at(site, document) for site in ("compose", "k8s")])
+
+    assert rendered[0] == rendered[1]
+
+
+def test_a_script_in_utf_16_is_refused(tmp_path: Path) -> None:
+    """PowerShell writes that; the fault names the encoding, and how to save it."""
+    (tmp_path / "a.sh").write_bytes("#!/bin/sh\r\necho a\r\n".encode("utf-16"))
+    with pytest.raises(BadInputError, match=r"init-config\.file: .*a\.sh: it is text in UTF-16; save it as UTF-8"):
+        load(tmp_path, CHAIN + "scripts: {init-config: {file: a.sh}}\n")
