@@ -29,6 +29,7 @@ from init_scripts.tool import Tool
 
 STEP = "init-build-images"
 GENESIS = "genesis"
+DISABLE_RECASE = "COSMOVISOR_DISABLE_RECASE"
 log = logging.getLogger(STEP)
 _NEIGHBOUR = Backoff(first=0.1, cap=1.0)
 
@@ -151,8 +152,18 @@ class Target:
 
 
 def upgrade_directory(name: str) -> str:
-    """Where cosmovisor looks for the binary of the plan ``name`` (its ``args.go`` and ``scanner.go``)."""
-    return f"upgrades/{quote(name.lower(), safe='$&+=:@')}"
+    """Where cosmovisor looks for the binary of the plan ``name`` (its ``args.go`` and ``scanner.go``).
+
+    With ``COSMOVISOR_DISABLE_RECASE=true`` in the environment that has the capitals of the name. It is read here as
+    cosmovisor reads it, which is told the same, and not as a setting: both have to find one directory.
+
+    Raises:
+        BadInputError: the variable has a value that cosmovisor refuses.
+    """
+    disabled = os.environ.get(DISABLE_RECASE, "").lower()
+    if disabled not in {"", "true", "false"}:
+        raise BadInputError(f"{DISABLE_RECASE}: cosmovisor takes true or false alone; write one of them")
+    return f"upgrades/{quote(name if disabled == 'true' else name.lower(), safe='$&+=:@')}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,6 +8,7 @@ from typing import get_args
 
 from exposer.accounts.making import check_keys
 from exposer.errors import BadInputError
+from exposer.network.cosmovisor import faults_of_cosmovisor
 from exposer.network.environment import RESERVED, node_ports
 from exposer.network.file.chains import CUSTOM, faucet_of, is_module, known_chains, resolve, stated_ports, versions_of
 from exposer.network.file.containers import Probe
@@ -94,6 +95,7 @@ def _of_chain(chain: Chain) -> Iterator[Fault]:
         if entry.name in names:
             yield ("env", place, "name"), f"{entry.name} is there twice; keep one"
         names.add(entry.name)
+    yield from faults_of_cosmovisor(chain)
 
 
 def _of_probe(chain: Chain) -> Iterator[Fault]:

@@ -28,10 +28,11 @@ from go_world import (
 from project import ROOT
 from zygote import zygote
 
+from exposer.errors import BadInputError
 from exposer.records import read_record
 from exposer.settings import read_settings
 from exposer.volume import open_volume
-from init_scripts.init_build_images import BuildSettings, upgrade_directory
+from init_scripts.init_build_images import DISABLE_RECASE, BuildSettings, upgrade_directory
 
 pytestmark = BUILDS
 
@@ -271,6 +272,22 @@ def test_a_library_comes_along(tmp_path: Path) -> None:
 def test_the_directory_of_a_plan(name: str, directory: str) -> None:
     """It is the one where cosmovisor looks: in lower case, and escaped as Go's url.PathEscape does."""
     assert upgrade_directory(name) == directory
+
+
+@pytest.mark.parametrize(("told", "name"), [("true", "V-2"), ("TRUE", "V-2"), ("false", "v-2"), ("", "v-2")])
+def test_a_plan_keeps_its_capitals_where_cosmovisor_keeps_them(
+    monkeypatch: pytest.MonkeyPatch, told: str, name: str
+) -> None:
+    """COSMOVISOR_DISABLE_RECASE moves the directory of a plan here as it does there."""
+    monkeypatch.setenv(DISABLE_RECASE, told)
+    assert upgrade_directory("V-2") == f"upgrades/{name}"
+
+
+def test_a_switch_that_cosmovisor_refuses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes true and false alone, and would not start; the step says so before it builds for minutes."""
+    monkeypatch.setenv(DISABLE_RECASE, "1")
+    with pytest.raises(BadInputError, match="COSMOVISOR_DISABLE_RECASE: cosmovisor takes true or false alone"):
+        upgrade_directory("V-2")
 
 
 def test_the_daemon_is_the_chains_binary() -> None:

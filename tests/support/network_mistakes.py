@@ -325,6 +325,35 @@ MISTAKES: dict[str, Mistake] = {
         CHAIN + "upgrade: {enabled: true, genesis: v1, upgrades: [{name: v2, version: a}, {name: V2, version: b}]}\n",
         "6: chains[0].upgrade.upgrades[1].name: is there twice; cosmovisor does not tell names apart by case",
     ),
+    **{
+        f"cosmovisor with {name}={value}": Mistake(
+            CHAIN + f"env: [{{name: {name}, value: '{value}'}}]\n    upgrade: {{enabled: true, genesis: v1}}\n",
+            f"6: chains[0].env[0].{told}",
+        )
+        for name, value, told in (
+            (
+                "COSMOVISOR_DISABLE_RECASE",
+                "yes",
+                "value: must be true or false: cosmovisor takes nothing else for COSMOV",
+            ),
+            (
+                "UNSAFE_SKIP_BACKUP",
+                "1",
+                "value: must be true or false: cosmovisor takes nothing else for UNSAFE_SKIP_BA",
+            ),
+            ("cosmovisor_disable_recase", "true", "name: is not a variable of cosmovisor, which knows COSMOVISOR_DIS"),
+            ("DAEMON_POLL_INTERVAL", "0s", "value: must be a duration above zero with its unit, like 300ms"),
+            ("DAEMON_PREUPGRADE_MAX_RETRIES", "many", "value: must be a whole number"),
+            ("DAEMON_DATA_BACKUP_DIR", "backup", "value: must be an absolute path"),
+            (
+                "COSMOVISOR_CUSTOM_PREUPGRADE",
+                "a.sh",
+                "value: names a file in the node's cosmovisor directory, where no",
+            ),
+            ("DAEMON_HOME", "/x", "name: DAEMON_HOME is set by exposer itself; use the network file's own field"),
+            ("DAEMON_NAME", "x", "name: DAEMON_NAME is set by exposer itself; use the network file's own field"),
+        )
+    },
     "two ways to build": Mistake(
         CHAIN + "build: {enabled: true, source: a}\n    upgrade: {enabled: true, genesis: a}\n",
         "6: chains[0].build.enabled: is true, and upgrade is enabled too, which builds its genesis version; keep one",
