@@ -6,6 +6,7 @@ import socket
 from typing import NoReturn
 
 from exposer.errors import BadInputError, ExposerError
+from exposer.hosts import bare, bracketed
 
 
 def bind(host: str, port: int, descriptor: int | None, *, backlog: int) -> socket.socket:
@@ -17,17 +18,18 @@ def bind(host: str, port: int, descriptor: int | None, *, backlog: int) -> socke
     """
     if descriptor is not None:
         return _inherited(descriptor)
+    host = bare(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=backlog, dualstack_ipv6=host == "::")
     except (OSError, UnicodeError) as error:
-        raise ExposerError(f"cannot listen on {host}:{port}: {_in_words(error)}") from error
+        raise ExposerError(f"cannot listen on {bracketed(host)}:{port}: {_in_words(error)}") from error
 
 
 def address(listener: socket.socket, scheme: str = "http") -> str:
     """The URL of a bound socket; a free port is only known now."""
     host, port = listener.getsockname()[:2]
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+    return f"{scheme}://{bracketed(host)}:{port}"
 
 
 def end_by(signum: int) -> NoReturn:

@@ -34,6 +34,7 @@ from init_scripts.identity_files import write_identity
 from init_scripts.settings import IdentitySettings, PodSettings
 
 _ID_LIMIT = 50  # characters (CometBFT, types.MaxChainIDLen)
+_MONIKER = "node"
 _LEAST_MEMORY = 1 << 29  # bytes, for Go's runtime in the binary
 
 
@@ -176,9 +177,10 @@ def _home_with_key(binary: ChainBinary, settings: IdentitySettings, key: Key, fl
     """``init``, the identity, the key into the keyring; how the chain makes addresses is learned from its answer.
 
     ``init`` is told another chain id, as no main network has it: told ``osmosis-1``, osmosisd fetches that network's
-    genesis. The genesis gets its own id when it is composed, and the client's configuration by ``init-config``.
+    genesis. The genesis gets its own id when it is composed, and the client's configuration by ``init-config``. So does
+    the moniker: binaries write it into their TOML as it is, quotes too, and take one with a leading dash for a flag.
     """
-    binary.run("init", settings.node_name, "--chain-id", f"{settings.chain_id}0"[:_ID_LIMIT], *flags)
+    binary.run("init", _MONIKER, "--chain-id", f"{settings.chain_id}0"[:_ID_LIMIT], *flags)
     if settings.derived:
         write_identity(binary.home, key)
     path = ("--hd-path", at_index(settings.path, key.index))

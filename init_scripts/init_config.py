@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from exposer import comet_config
 from exposer.client import Client
 from exposer.documents import DocumentError, render_node_id
 from exposer.errors import BadInputError, MismatchError
@@ -78,7 +79,7 @@ def _edit_files(
     """Write the node's files in ``base`` to ``stage`` with what was ``asked``, as far as they know it, and overrides.
 
     Raises:
-        BadInputError: an override is of a file, or of a key, that this node has not.
+        BadInputError: an override is of a file, or of a key, that this node has not; or CometBFT refuses a text.
     """
     for name in FILES:
         own = overrides.get(name, [])
@@ -88,9 +89,16 @@ def _edit_files(
                 text = toml.edit(text, edits.get(name, {}), existing_only=True, field=name)
             for edits in own:
                 text = toml.edit(text, edits, field=f"CONFIG_OVERRIDES: {name}")
+            _refuse_unstartable(name, text, f"CONFIG_OVERRIDES: {name}" if own else name)
             (stage / "config" / name).write_text(text, encoding="utf-8")
         elif own:
             raise BadInputError(f"CONFIG_OVERRIDES: {name}: this node has no such file; remove it")
+
+
+def _refuse_unstartable(name: str, text: str, field: str) -> None:
+    if name == "config.toml":
+        for key, fault in comet_config.faults(tomllib.loads(text)):
+            raise BadInputError(f"{field}: {key}: {fault}")
 
 
 def _refuse_no_json_rpc(app: Path) -> None:

@@ -12,7 +12,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from init_scripts.overrides import load_overrides
-from init_scripts.settings import GoDuration, JoiningSettings, Port
+from init_scripts.settings import Address, GoDuration, Host, JoiningSettings, Port
 from init_scripts.toml import Edits
 
 _TIMEOUTS = ("propose", "propose_delta", "prevote", "prevote_delta", "precommit", "precommit_delta", "commit")
@@ -38,8 +38,10 @@ class ConfigSettings(JoiningSettings):
         description="origins whose pages may ask the RPC, with commas between them; * is any, and opens API and "
         "gRPC-web too, which can name none",
     )
-    bind_host: str = Field("0.0.0.0", description="the address that the node listens on")  # noqa: S104 - pods listen on all
-    external_address: str = Field("", description="host:port that peers dial, where it differs")
+    bind_host: Host = Field("0.0.0.0", description="the address that the node listens on")  # noqa: S104 - pods listen on all
+    external_address: Address = Field(
+        "", description="host:port that peers dial, where it differs; an IPv6 address as [IPv6]:port"
+    )
     p2p_port: Port = Field(26656, description="p2p")
     rpc_port: Port = Field(26657, description="RPC")
     rest_port: Port = Field(1317, description="the SDK's REST API")
@@ -100,7 +102,7 @@ class ConfigSettings(JoiningSettings):
 def joining(settings: ConfigSettings, peers: str) -> Mapping[str, Edits]:
     """File -> what joins the node to its network; pods have private addresses, so the address book is lax."""
     host = settings.bind_host
-    local = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - a comparison
+    local = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - a comparison
     return {
         "config.toml": {
             "moniker": settings.node_name,

@@ -1,6 +1,7 @@
 """The environment of the steps. The names are those that users of such scripts know."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -8,12 +9,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from exposer.accounts.hd import parse_path, standard_path
 from exposer.client import base_url
+from exposer.comet_config import check_dialled, check_moniker
 from exposer.credentials import DESCRIPTIONS, VARIABLES, Credentials
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError, ExposerError, UsageError, from_input_error
+from exposer.hosts import check_host
 from exposer.log import LogFormat, LogLevel
 from exposer.records import digest_file, digest_input
 from exposer.settings import Settings, environment_name
+from init_scripts.genesis_host import host_of, target_of
 
 TIME_PATTERN = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z)?$"
 
@@ -54,6 +58,10 @@ def _hd_path(text: str) -> str:
         raise ValueError(str(error)) from error
 
 
+def _unless_empty(check: Callable[[str], str]) -> AfterValidator:
+    return AfterValidator(lambda text: check(text) if text else text)
+
+
 def _place(value: object) -> object:
     return Path(value) if isinstance(value, str) and value and "://" not in value else value
 
@@ -64,6 +72,10 @@ def _sha256(text: str) -> str:
     return text.lower()
 
 
+Address = Annotated[str, _unless_empty(check_dialled)]
+Host = Annotated[str, _unless_empty(check_host)]
+"""As it stands before a port: an IPv6 address in brackets, whether it is written with them or not."""
+Moniker = Annotated[str, _unless_empty(check_moniker)]
 GoDuration = Annotated[str, AfterValidator(_go_duration)]
 GasPrices = Annotated[str, AfterValidator(_gas_prices)]
 GAS_PRICES = "what a transaction pays per unit of gas, like 0.025uatom; default nothing"
@@ -90,7 +102,7 @@ class PodSettings(Settings):
     keys_config: Path = Field(Path("/configs/keys.json"), description="the keys file")
     hostname: str = Field("genesis-0", description="the pod's name; its ordinal follows the last dash")
     pod_index: int | None = Field(None, ge=0, description="the pod's ordinal where the name does not tell it")
-    moniker: str = Field("", max_length=70, description="the node's name among its peers; default the pod's name")
+    moniker: Moniker = Field("", max_length=70, description="the node's name among its peers; default the pod's name")
     hd_path: HdPath = Field("", description="the HD path of the accounts (BIP-32)")
     coin_type: int = Field(118, ge=0, description="the coin type of the accounts (SLIP-44), unless HD_PATH is set")
     step_script: Path | None = Field(None, description="a script that runs in place of this step's own work")
@@ -135,8 +147,11 @@ class PodSettings(Settings):
 
     @property
     def node_name(self) -> str:
-        """The moniker; CometBFT refuses more than 70 characters."""
-        return self.moniker or self.hostname[:70]
+        """The moniker, of at most 70 characters; raises `BadInputError` where the pod's name cannot be one."""
+        try:
+            return self.moniker or check_moniker(self.hostname[:70])
+        except ValueError as error:
+            raise BadInputError(f"HOSTNAME (--hostname), which is the moniker: {error}, or set MONIKER") from error
 
     @property
     def path(self) -> str:
@@ -236,7 +251,7 @@ class JoiningSettings(AskingSettings):
 
     genesis_host: str = Field("", description="the genesis pod's host, or the URL of its exposer")
     genesis_port: Port = Field(8081, description="the port of the genesis pod's exposer")
-    genesis_p2p_host: str = Field("", description="the host of the genesis pod's node, where it is not GENESIS_HOST's")
+    genesis_p2p_host: Host = Field("", description="the host of the genesis pod's node, where it is not GENESIS_HOST's")
     genesis_p2p_port: Port = Field(26656, description="the p2p port of the genesis pod's node")
     namespace: str = Field("", description="the Kubernetes namespace of a GENESIS_HOST without a dot")
 
@@ -248,16 +263,13 @@ class JoiningSettings(AskingSettings):
     @property
     def leader_host(self) -> str:
         """The host name of the genesis pod's exposer."""
-        host = self.genesis_host.partition("://")[2] or self.genesis_host
-        host = host.partition("/")[0]
-        host = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
-        return f"{host}.{self.namespace}.svc.cluster.local" if self.namespace and "." not in host else host
+        return host_of(self.genesis_host, self.namespace)
 
     @property
     def leader_url(self) -> str:
         """The URL of the genesis pod's exposer; raises `BadInputError` where there can be none."""
-        own = self.genesis_host if "://" in self.genesis_host else f"{self.leader_host}:{self.genesis_port}"
         try:
-            return base_url(own, scheme=self.credentials.scheme)
+            target = target_of(self.genesis_host, self.genesis_port, self.namespace)
+            return base_url(target, scheme=self.credentials.scheme)
         except UsageError as error:
             raise BadInputError(f"GENESIS_HOST, GENESIS_PORT, NAMESPACE: {error}") from error

@@ -19,6 +19,7 @@ from exposer.records import record_path
 from init_scripts.backoff import Backoff
 from init_scripts.conditions import parse_condition
 from init_scripts.gate import wait_for_all
+from init_scripts.genesis_host import target_of
 from init_scripts.interrupts import Interrupted, interruptible
 
 log = logging.getLogger("wait-for-chains")
@@ -138,12 +139,9 @@ def _urls(targets: Sequence[str], environment: Mapping[str, str], scheme: str) -
     host = environment.get("GENESIS_HOST", "")
     if not host:
         raise UsageError("nothing to wait for: name a target, or set GENESIS_HOST")
-    if "://" not in host:
-        namespace = environment.get("NAMESPACE", "")
-        domain = f".{namespace}.svc.cluster.local" if namespace and "." not in host else ""
-        host = f"{host}{domain}:{environment.get('GENESIS_PORT') or 8081}"
     try:
-        return {host: base_url(host, scheme=scheme)}
+        target = target_of(host, environment.get("GENESIS_PORT") or 8081, environment.get("NAMESPACE", ""))
+        return {target: base_url(target, scheme=scheme)}
     except UsageError as error:
         raise BadInputError(f"GENESIS_HOST, GENESIS_PORT, NAMESPACE: {error}") from error
 

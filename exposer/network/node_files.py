@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from exposer import comet_config
 from exposer.network.file.model import Chain
 from exposer.network.file.source import Fault, Location
 
@@ -52,7 +53,8 @@ def _fault(file: str, path: tuple[str, ...], value: object) -> str | None:
         return "is a table without a key, which changes nothing; name the keys, or leave it out"
     if isinstance(value, list) and any(entry is None or isinstance(entry, Mapping) for entry in value):
         return "is a list of more than values; a node's files have lists of values alone"
-    return None
+    refused = file == "config.toml" and comet_config.fault(".".join(path), value)
+    return f"is refused when the node starts: {refused}" if refused else None
 
 
 def _leaves(

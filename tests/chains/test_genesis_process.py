@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,23 @@ def test_equal_inputs_are_equal_bytes(tmp_path: Path, chain: RealChain) -> None:
     staking = json.loads(files[1])["app_state"]["staking"]["params"]
     assert (staking["unbonding_time"], staking["max_validators"]) == ("60s", 7)
     assert len(files[0].splitlines()) == len(files[1].splitlines())
+
+
+@pytest.mark.simd
+@pytest.mark.parametrize("moniker", ["""-it's "quoted" \\\\ #1""", "--help", '"""'])
+def test_a_moniker_may_have_any_printable_character(tmp_path: Path, simd: str, moniker: str) -> None:
+    """``init`` takes a leading dash for a flag and writes quotes as they are; gentx and node get the name meant."""
+    keys = write_keys(tmp_path / "keys.json", validators=1)
+    given = {"CHAIN_ID": "m-1", "CHAIN_BIN": simd, "KEYS_CONFIG": str(keys), "MONIKER": moniker}
+    for name in ("init_genesis", "init_config"):
+        done = step(name, tmp_path / "home", **given)
+        assert done.returncode == 0, done.stderr
+    genesis = json.loads((tmp_path / "home/config/genesis.json").read_bytes())
+    message = genesis["app_state"]["genutil"]["gen_txs"][0]["body"]["messages"][0]
+
+    assert tomllib.loads((tmp_path / "home/config/config.toml").read_text())["moniker"] == moniker
+    assert message["description"]["moniker"] == moniker
+    subprocess.run([simd, "tendermint", "show-node-id", "--home", tmp_path / "home"], check=True, timeout=LIMIT)
 
 
 @pytest.mark.simd

@@ -332,6 +332,10 @@ def test_what_is_asked_for_by_name_is_done_behind_a_script(pod: dict[str, str], 
         ("cd $CHAIN_DIR/config; rm client.toml config.toml; mkdir config.toml", "it removed config/config.toml"),
         ("echo '][' >> $CHAIN_DIR/config/config.toml", "config.toml: not TOML at line"),
         (
+            "sed -i 's/^seeds = .*/seeds = \"a:1\"/' $CHAIN_DIR/config/config.toml",
+            "config.toml: p2p.seeds: write nodes as",
+        ),
+        (
             "cd $CHAIN_DIR/config; mv config.toml c.toml; ln -s c.toml config.toml",
             "it left config/config.toml, which is no",
         ),

@@ -84,6 +84,15 @@ def test_address_of_somebody_else(host: str) -> None:
     assert f"cannot listen on {host}:0: " in lines[0]
 
 
+@pytest.mark.parametrize("host", ["2001:db8::1", "[2001:db8::1]"])
+def test_an_ipv6_address_with_or_without_brackets(host: str) -> None:
+    """Both are that address; in a message it has its brackets before the port."""
+    code, lines = failing(host=host, http_port="0")
+    assert (code, len(lines)) == (1, 1)
+    assert "cannot listen on [2001:db8::1]:0: " in lines[0]
+    assert "ot assign" in lines[0] or "family not supported" in lines[0]  # not: such a name is not known
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "told"),
     [

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from scripted_server import ScriptedServer, answer, file, stall
 from step_process import run
 from waiting import eventually
 
+from exposer import comet_config
 from exposer.progress import read_progress
 from exposer.records import is_managed
 
@@ -93,6 +95,8 @@ def test_a_refused_run_is_forgotten_when_the_right_one_follows(pod: dict[str, st
         ("init_config", {"EXPOSER_LOG_LEVEL": "loud"}, 3, "EXPOSER_LOG_LEVEL"),
         ("init_validator", {}, 3, "GENESIS_HOST"),
         ("init_validator", {"GENESIS_HOST": "no host"}, 3, "GENESIS_HOST"),
+        ("init_validator", {"GENESIS_HOST": "::zz", "NAMESPACE": "ns"}, 3, "NAMESPACE: '::zz' is no target"),
+        ("init_genesis", {"MONIKER": "Zoë"}, 3, "MONIKER (--moniker): CometBFT takes printable ASCII characters"),
         ("create_validator", {"CHAIN_DRIVER": "cosmos"}, 3, "CHAIN_BIN"),
         ("create_validator", {}, 0, "genesis names every validator"),
     ],
@@ -144,6 +148,50 @@ def test_overrides_of_the_network_file_win(pod: dict[str, str], tmp_path: Path) 
     assert 'laddr = "tcp://9.9.9.9:1"' in text
     assert "\nsize = 7\n" in text
     assert 'timeout_commit = "250ms"' in text
+
+
+@pytest.mark.parametrize(
+    ("overrides", "what"),
+    [
+        ({"moniker": "Zoë"}, "CONFIG_OVERRIDES: config.toml: moniker: CometBFT takes printable ASCII"),
+        (
+            {"p2p.external_address": "2001:db8::1"},
+            "CONFIG_OVERRIDES: config.toml: p2p.external_address: write host:port",
+        ),
+        ({"p2p": {"seeds": "x@::1:1"}}, "CONFIG_OVERRIDES: config.toml: p2p.seeds: write nodes as id@host:port"),
+    ],
+)
+def test_an_override_that_cometbft_refuses_is_refused(
+    pod: dict[str, str], tmp_path: Path, overrides: object, what: str
+) -> None:
+    """The step ends with 3 instead of the node; the message names the file's key, and nothing is committed."""
+    run("init_genesis", pod)
+    path = tmp_path / "overrides.json"
+    path.write_text(json.dumps({"config.toml": overrides}))
+    done = run("init_config", {**pod, "CONFIG_OVERRIDES": str(path)})
+
+    assert (done.returncode, what in done.stderr) == (3, True), done.stderr
+    assert not (Path(pod["CHAIN_DIR"]) / "config/node_id.json").exists()
+
+
+def test_a_pod_on_ipv6_has_brackets_wherever_a_port_follows(pod: dict[str, str], tmp_path: Path) -> None:
+    """Bare addresses are taken in every setting, and the moniker is the one that was meant, quotes too."""
+    told = {"BIND_HOST": "::", "EXTERNAL_ADDRESS": "[::1]:26656", "MONIKER": """-it's "quoted" \\ #1"""}
+    for step in ("init_genesis", "init_config"):
+        done = run(step, {**pod, **told})
+        assert done.returncode == 0, done.stderr
+    genesis = (Path(pod["CHAIN_DIR"]) / "config/genesis.json").read_bytes()
+    joining = {**pod, **told, "CHAIN_DIR": str(tmp_path / "joining"), "HOSTNAME": "steps-validator-0"}
+    with ScriptedServer(file(genesis), answer(200, NODE_ID)) as server:
+        for step in ("init_validator", "init_config"):
+            done = run(step, {**joining, "GENESIS_HOST": server.url, "GENESIS_P2P_HOST": "fd00::7"})
+            assert done.returncode == 0, done.stderr
+    config = tomllib.loads((tmp_path / "joining/config/config.toml").read_text())
+
+    assert list(comet_config.faults(config)) == []
+    assert config["moniker"] == told["MONIKER"]
+    assert config["rpc"]["laddr"] == "tcp://[::]:26657"
+    assert config["p2p"]["persistent_peers"] == "0123456789abcdef0123456789abcdef01234567@[fd00::7]:26656"
 
 
 def test_a_foreign_signing_state_is_never_put_at_risk(pod: dict[str, str]) -> None:

@@ -179,6 +179,9 @@ def test_a_wrong_command_line(arguments: tuple[str, ...], words: str) -> None:
         ({"GENESIS_HOST": "g", "GENESIS_PORT": "9", "NAMESPACE": "ns"}, "g.ns.svc.cluster.local:9"),
         ({"GENESIS_HOST": "g.other.invalid", "NAMESPACE": "ns"}, "g.other.invalid:8081"),
         ({"GENESIS_HOST": "http://g.invalid/x", "GENESIS_PORT": "9", "NAMESPACE": "ns"}, "http://g.invalid/x"),
+        ({"GENESIS_HOST": "g:7", "NAMESPACE": "ns"}, "g.ns.svc.cluster.local:7"),
+        ({"GENESIS_HOST": "::1", "GENESIS_PORT": "9", "NAMESPACE": "ns"}, "[::1]:9"),
+        ({"GENESIS_HOST": "[::1]:7"}, "[::1]:7"),
     ],
 )
 def test_the_environment_names_the_target(extra: dict[str, str], target: str) -> None:
@@ -189,12 +192,19 @@ def test_the_environment_names_the_target(extra: dict[str, str], target: str) ->
     assert f"waiting for {target}\n" in done.stderr
 
 
-def test_a_wrong_environment() -> None:
-    """Variables that make no URL are a wrong configuration, and are named."""
-    done = gate(GENESIS_HOST="genesis", GENESIS_PORT="eighty")
+@pytest.mark.parametrize(
+    ("extra", "quoted"),
+    [
+        ({"GENESIS_HOST": "genesis", "GENESIS_PORT": "eighty"}, "genesis:eighty"),
+        ({"GENESIS_HOST": "::zz", "NAMESPACE": "ns"}, "::zz"),
+    ],
+)
+def test_a_wrong_environment(extra: dict[str, str], quoted: str) -> None:
+    """Variables that make no URL are a wrong configuration, and are named; what is quoted was written."""
+    done = gate(**extra)
 
     assert done.returncode == 3
-    assert "GENESIS_HOST, GENESIS_PORT, NAMESPACE: 'genesis:eighty' is no target" in done.stderr
+    assert f"GENESIS_HOST, GENESIS_PORT, NAMESPACE: {quoted!r} is no target" in done.stderr
 
 
 def test_log_lines_for_machines() -> None:

@@ -354,6 +354,21 @@ MISTAKES: dict[str, Mistake] = {
             ("DAEMON_NAME", "x", "name: DAEMON_NAME is set by exposer itself; use the network file's own field"),
         )
     },
+    **{
+        f"a {key} that CometBFT refuses, for {whom}": Mistake(
+            CHAIN + f"config: {before}{{config.toml: {{{key}: '{value}'}}}}{after}\n",
+            f"6: chains[0].config.{at}config.toml.{key}: is refused when the node starts: {told}",
+        )
+        for key, value, told in (
+            ("moniker", "Zoë", "CometBFT takes printable ASCII characters, not all of them blanks; write such a name"),
+            ("p2p.seeds", f"{'0' * 40}@::1:26656", "write host:port, an IPv6 address as [IPv6]:port"),
+            ("p2p.persistent_peers", "a:1", "write nodes as id@host:port, with commas between them and 40 hex digits"),
+        )
+        for whom, before, after, at in (
+            ("all pods", "", "", ""),
+            ("one pod", "{pods: {genesis-0: ", "}}", "pods.genesis-0."),
+        )
+    },
     "two ways to build": Mistake(
         CHAIN + "build: {enabled: true, source: a}\n    upgrade: {enabled: true, genesis: a}\n",
         "6: chains[0].build.enabled: is true, and upgrade is enabled too, which builds its genesis version; keep one",

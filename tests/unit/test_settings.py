@@ -1,17 +1,19 @@
 """Settings of a program: one class makes flags, environment names, help and errors."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from networks import fresh_mnemonic, write_keys
 from pydantic import Field
 
+from exposer.comet_config import faults
 from exposer.errors import BadInputError
 from exposer.settings import Settings, environment_name, parser, read_settings, table, unknown_names, variables
 from init_scripts.init_genesis import GenesisSettings
 from init_scripts.init_validator import ValidatorSettings
-from init_scripts.node_config import ConfigSettings
+from init_scripts.node_config import ConfigSettings, joining
 from init_scripts.registration import CreateValidatorSettings
 from init_scripts.settings import JoiningSettings, PodSettings
 
@@ -147,6 +149,15 @@ def test_an_ordinal_that_nobody_told_is_none(values: dict[str, object]) -> None:
         ),
         ({"genesis_host": "g.example", "namespace": "ns", "genesis_port": 9}, "g.example", "http://g.example:9"),
         ({"genesis_host": "https://g.example:444/x"}, "g.example", "https://g.example:444/x"),
+        ({"genesis_host": "g-0:9", "namespace": "ns"}, "g-0.ns.svc.cluster.local", "http://g-0.ns.svc.cluster.local:9"),
+        ({"genesis_host": "::1"}, "[::1]", "http://[::1]:8081"),
+        (
+            {"genesis_host": "fd00::1:8081", "namespace": "ns", "genesis_port": 9},
+            "[fd00::1:8081]",
+            "http://[fd00::1:8081]:9",
+        ),
+        ({"genesis_host": "[::1]:444"}, "[::1]", "http://[::1]:444"),
+        ({"genesis_host": "http://[::1]:444/x"}, "[::1]", "http://[::1]:444/x"),
     ],
 )
 def test_the_leader_is_found_by_host_namespace_or_url(values: dict[str, object], host: str, url: str) -> None:
@@ -154,6 +165,102 @@ def test_the_leader_is_found_by_host_namespace_or_url(values: dict[str, object],
     settings = pod(JoiningSettings, **values)
     assert isinstance(settings, JoiningSettings)
     assert (settings.leader_host, settings.leader_url) == (host, url)
+
+
+@pytest.mark.parametrize("host", ["::zz", "no host", "fe80::1%eth0", "g-0:port", "a:b:c", "[::1"])
+def test_a_leader_that_is_none_is_told_as_it_is_written(host: str) -> None:
+    """What is quoted is the setting's own text, without a port or a domain that nobody wrote."""
+    settings = pod(JoiningSettings, genesis_host=host, namespace="ns")
+    assert isinstance(settings, JoiningSettings)
+    with pytest.raises(
+        BadInputError, match=f"^GENESIS_HOST, GENESIS_PORT, NAMESPACE: {re.escape(repr(host))} is no target"
+    ):
+        _ = settings.leader_url
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "normal"),
+    [
+        ("genesis_p2p_host", "::1", "[::1]"),
+        ("genesis_p2p_host", "[FD00::0:1]", "[fd00::1]"),
+        ("genesis_p2p_host", "10.0.0.7", "10.0.0.7"),
+        ("genesis_p2p_host", "x-genesis-0.x.svc.cluster.local", "x-genesis-0.x.svc.cluster.local"),
+        ("bind_host", "::", "[::]"),
+        ("bind_host", "localhost", "localhost"),
+        ("external_address", "[2001:db8::1]:26656", "[2001:db8::1]:26656"),
+        ("external_address", "tcp://pod_1.example:26656", "tcp://pod_1.example:26656"),
+        ("moniker", """-it's "quoted" \\ #1""", """-it's "quoted" \\ #1"""),
+    ],
+)
+def test_an_address_is_taken_as_people_write_it(name: str, value: str, normal: str) -> None:
+    """An IPv6 host gets the brackets that it has before a port; names and what is whole stay as they are."""
+    assert getattr(pod(ConfigSettings, **{name: value}), name) == normal
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            (name, value)
+            for name in ("genesis_p2p_host", "bind_host")
+            for value in (
+                "host:26656",
+                "[::1]:26656",
+                "tcp://host",
+                "fe80::1%eth0",
+                "a b",
+                "bücher",
+                "1.2.3",
+                "[::1",
+                " ",
+            )
+        ),
+        *(
+            ("external_address", value)
+            for value in (
+                "host",
+                "2001:db8::1",
+                "2001:db8::1:26656",
+                "[::1]",
+                ":26656",
+                "host:",
+                "host:99999",
+                "ö:1",
+                "x@h:1",
+            )
+        ),
+        *(("moniker", value) for value in ("Zoë", "   ", "\t", "a\nb", "日本", "a" * 71)),
+    ],
+)
+def test_text_that_cometbft_refuses_is_refused_here(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """Before a step does anything; the message names variable and flag."""
+    monkeypatch.setenv(name.upper(), value)
+    given = ["--chain-driver", "cometbft", "--chain-id", "c", "--chain-dir", "/home"]
+    with pytest.raises(BadInputError, match=rf"^{name.upper()} \(--{name.replace('_', '-')}\): "):
+        read_settings(ConfigSettings, given, prog="x", description="x")
+
+
+def test_a_pods_name_that_is_no_moniker_is_told() -> None:
+    """The cure is a moniker, because the pod's name may not be its to choose."""
+    with pytest.raises(BadInputError, match=r"HOSTNAME \(--hostname\), which is the moniker: .* or set MONIKER"):
+        _ = pod(PodSettings, hostname="größe-0").node_name
+
+
+def test_every_address_of_a_node_has_its_brackets() -> None:
+    """Wherever a port follows the host: p2p, RPC, metrics, API, gRPC, JSON-RPC, peers, and the node's own client."""
+    own = pod(ConfigSettings, bind_host="::", genesis_host="::1", genesis_p2p_host="fd00::7")
+    assert isinstance(own, ConfigSettings)
+    files = joining(own, f"{'0' * 40}@{own.leader_node}:{own.genesis_p2p_port}")
+    config, app = files["config.toml"], files["app.toml"]
+
+    assert list(faults(config)) == []
+    assert config["p2p"]["laddr"] == "tcp://[::]:26656"
+    assert config["p2p"]["persistent_peers"] == f"{'0' * 40}@[fd00::7]:26656"
+    assert config["instrumentation"]["prometheus_listen_addr"] == "[::]:26660"
+    assert {value.removeprefix("tcp://").rpartition(":")[0] for table in app.values() for value in table.values()} == {
+        "[::]"
+    }
+    assert files["client.toml"]["node"] == "tcp://[::1]:26657"
 
 
 def test_a_cosmos_pod_must_name_its_binary() -> None:
