@@ -2,8 +2,8 @@
 
     <pod>-exposer -> <pod>-<step> -> <pod>-<next step> ... -> <pod>, the node -> <pod>-faucet, <pod>-create-validator
 
-An arrow is ``depends_on``: on the start of a server, on the success of a step. No pod depends on another: one that is
-complete starts without its genesis pod, and the gate of one that is not asks for it by itself.
+An arrow is ``depends_on``: on the start of a server, on the success of a step. A gate also depends on the last step of
+the genesis pod: where that fails for good ``docker compose up`` ends, instead of waiting for ever with the gate.
 
 Sources: the Compose Specification, and what docker compose 2.40 makes of it with Docker 20.10.
 """

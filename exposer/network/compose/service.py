@@ -8,7 +8,7 @@ from exposer.network.compose.anchors import Block
 from exposer.network.file.containers import Amounts, Resources
 from exposer.network.file.quantity import parse_quantity
 from exposer.network.names import exposers_name
-from exposer.network.plan import BUILD, COPY, Container, Mount, Pod
+from exposer.network.plan import BUILD, COPY, GATE, Container, Mount, Pod
 from exposer.network.plan_files import PlanFile
 
 PROFILE = "faucet"
@@ -119,12 +119,14 @@ def _volume(pod: Pod, mount: Mount) -> str:
 
 def _after(place: Place, container: Container) -> dict[str, Any]:
     """What must have started, or have been done, before the container starts."""
-    pod = place.pod
+    pod, leader = place.pod, place.leader
     if container is pod.exposer:
         return {}
     chain = (pod.exposer, *pod.steps, pod.node)
     former = chain[chain.index(container) - 1] if container in chain else pod.node
     after = {service_name(pod, former): _STARTED if former in (pod.exposer, pod.node) else _DONE}
+    if container.name == GATE:
+        after[service_name(leader, leader.steps[-1])] = _DONE
     return {"depends_on": after}
 
 

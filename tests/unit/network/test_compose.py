@@ -187,13 +187,18 @@ def test_steps_come_one_after_the_other(everything: Everything) -> None:
                 assert after == {pod.name: {"condition": "service_started"}}
 
 
-def test_no_pod_depends_on_another(everything: Everything) -> None:
-    """A pod that is complete starts without its leader; the gate of one that is not asks for it by itself."""
+def test_a_leader_that_fails_ends_it(everything: Everything) -> None:
+    """A gate alone depends on another pod, its leader's last step: none waits for a leader that failed."""
     plan = everything.plan
     services = everything.services
-    for pod, container in all_containers(plan):
-        after = services[service_name(pod, container)].get("depends_on", {})
-        assert [name for name in after if not name.startswith(pod.name)] == []
+    leaders = {pod.chain: pod for pod in plan.pods if pod.role == "genesis"}
+    for pod in plan.pods:
+        leader = leaders[pod.chain]
+        for container in pod.containers:
+            after = services[service_name(pod, container)].get("depends_on", {})
+            others = [name for name in after if not name.startswith(pod.name)]
+            last = service_name(leader, leader.steps[-1])
+            assert others == ([last] if container.name == "wait-for-chains" else [])
 
 
 def test_one_name_finds_all_exposers_of_a_chain(everything: Everything) -> None:
