@@ -12,24 +12,42 @@ import shutil
 import stat
 from pathlib import Path
 
-from exposer.durable import make_directories, sync_directory
+from exposer.durable import make_directories, missing_directories, sync, sync_directory
 from exposer.errors import MismatchError
+from exposer.landing import LANDING, Landing, copy_file
 from exposer.records import STATE_DIR, Artifact, Record, digest_file, newest_artifacts, read_records
 
 log = logging.getLogger(__name__)
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EXDEV}
 
 
 def roll_forward(root: Path, prepared: Path) -> None:
-    """Carry out the commit on the volume at ``root`` that the record ``prepared`` describes."""
+    """Carry out the commit on the volume at ``root`` that the record ``prepared`` describes.
+
+    All files of it go one way together: first what they replace is kept, then they are put; each is synced as a whole.
+    """
     record = Record.load(prepared)
-    stage = root / STATE_DIR / "stage" / record.step
+    landing = Landing(root, record.step)
+    moves: dict[Path, Path] = {}
+    relied: set[Path] = set()
     for artifact in record.artifacts:
-        if (stage / artifact.path).exists():
-            _put(root, stage, record.step, artifact)
-        elif not artifact.state:
-            check(root / artifact.path, artifact)
-    remove(stage)  # first: what completes the step is the last thing that happens
+        source, target = landing.source(artifact.path), root / artifact.path
+        if not source.exists():
+            if not artifact.state:
+                check(target, artifact)
+            continue
+        if target.parent not in relied:
+            relied |= _make_way(root, landing.stage, Path(artifact.path).parent)
+        if target.exists() or target.is_symlink():
+            if artifact.state:
+                continue  # a signing state is never reset
+            relied.add(_keep_former(root, record.step, artifact.path))
+        moves[target] = source
+    sync(relied)
+    for target, source in moves.items():
+        source.rename(target)
+    sync({target.parent for target in moves})
+    discard_leftovers(root, record.step)  # first: what completes the step is the last thing that happens
     prepared.rename(prepared.with_suffix(".json"))
     sync_directory(prepared.parent)
 
@@ -39,19 +57,24 @@ def undo(root: Path, record_path: Path) -> None:
     record = Record.load(record_path)
     log.info("taking %s back; its files are kept in %s", record.step, _aside(root, record.step))
     earlier = newest_artifacts(read_records(root))
+    replaced: dict[Path, Path | None] = {}
+    relied: set[Path] = set()
     for artifact in record.artifacts:
         target = root / artifact.path
         if artifact.state or not target.exists():
             continue
         before = earlier.get(artifact.path)
-        replaced = _kept_at(root, record.step, artifact.path, before.sha256) if before else None
-        if before is None:
-            _keep_former(root, record.step, artifact.path)
+        kept = _kept_at(root, record.step, artifact.path, before.sha256) if before else None
+        if kept is None or kept.exists():
+            relied.add(_keep_former(root, record.step, artifact.path))
+            replaced[target] = kept
+    sync(relied)
+    for target, kept in replaced.items():
+        if kept is None:
             target.unlink(missing_ok=True)
-        elif replaced and replaced.exists():
-            _keep_former(root, record.step, artifact.path)
-            replaced.rename(target)
-        sync_directory(target.parent)
+        else:
+            _bring_back(kept, target)
+    sync({target.parent for target in replaced})
     record_path.unlink()
     sync_directory(record_path.parent)
 
@@ -77,11 +100,13 @@ def set_leftovers_aside(root: Path, step: str) -> None:
     leftovers = _aside(root, step) / "stage"
     remove(leftovers)  # a crash loop must not fill the disk
     leftovers.parent.mkdir(parents=True, exist_ok=True)
+    Landing(root, step).clear()
     (root / STATE_DIR / "stage" / step).rename(leftovers)
 
 
 def discard_leftovers(root: Path, step: str) -> None:
-    """Delete what unfinished runs of ``step`` staged."""
+    """Delete what is left of the stage of ``step``, and what unfinished runs of it left."""
+    Landing(root, step).clear()
     remove(root / STATE_DIR / "stage" / step)
     remove(_aside(root, step) / "stage")
 
@@ -103,17 +128,17 @@ def open_to_owner(path: Path) -> None:
         path.chmod(stat.S_IMODE(mode) | needed)
 
 
-def _put(root: Path, stage: Path, step: str, artifact: Artifact) -> None:
-    source, target = stage / artifact.path, root / artifact.path
-    make_directories(target.parent, root)
-    for staged in source.parents[: len(Path(artifact.path).parts) - 1]:
-        _narrow(root / staged.relative_to(stage), staged)
-    if target.exists() or target.is_symlink():
-        if artifact.state:
-            return  # a signing state is never reset
-        _keep_former(root, step, artifact.path)
-    source.rename(target)
-    sync_directory(target.parent)
+def _make_way(root: Path, stage: Path, directory: Path) -> set[Path]:
+    """Make ``directory`` below the root, and its parents, each no more open than the staged one.
+
+    Returns the directory itself, and those that have a new name in them.
+    """
+    missing = missing_directories(root / directory, root)
+    for path in reversed(missing):
+        path.mkdir()
+    for inner in (directory, *directory.parents)[:-1]:
+        _narrow(root / inner, stage / inner)
+    return {root / directory, *(path.parent for path in missing)}
 
 
 def _narrow(directory: Path, staged: Path) -> None:
@@ -127,8 +152,8 @@ def _narrow(directory: Path, staged: Path) -> None:
             directory.chmod(mode & staged.stat().st_mode)
 
 
-def _keep_former(root: Path, step: str, path: str) -> None:
-    """Keep what is about to go. A file stays in place as well, so that a reader never misses it."""
+def _keep_former(root: Path, step: str, path: str) -> Path:
+    """Keep what is about to go; returns the directory to sync. A file stays in place: a reader never misses it."""
     former = root / path
     if former.is_file() and not former.is_symlink():
         kept = _kept_at(root, step, path, digest_file(former)[1])
@@ -139,26 +164,38 @@ def _keep_former(root: Path, step: str, path: str) -> None:
         numbered = (_kept_at(root, step, path, str(number)) for number in itertools.count(1))
         kept = next(name for name in numbered if not name.exists() and not name.is_symlink())
         make_directories(kept.parent, root)
-        former.rename(kept)
-    sync_directory(kept.parent)
+        if former.is_symlink():
+            kept.symlink_to(former.readlink())
+        else:
+            shutil.move(former, kept)
+    return kept.parent
 
 
 def _link(former: Path, kept: Path) -> None:
-    """Give the file a second name, or a copy where the file system has no links (SMB, say)."""
+    """Give the file a second name, or a copy where that cannot be: on another file system, on one without links."""
     try:
         os.link(former, kept)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        whole, mode = kept.with_name(f"{kept.name}.tmp"), former.stat().st_mode & 0o777
-        with (
-            former.open("rb") as source,
-            open(whole, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as copy,
-        ):
-            shutil.copyfileobj(source, copy)
-            copy.flush()
-            os.fsync(copy.fileno())
-        whole.rename(kept)
+        _copy(former, kept)
+
+
+def _bring_back(kept: Path, target: Path) -> None:
+    try:
+        kept.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy(kept, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file so that ``target`` is there as a whole, or not at all."""
+    whole = target.with_name(LANDING + ".tmp")
+    copy_file(source, whole)
+    sync((), [whole])
+    whole.rename(target)
 
 
 def _aside(root: Path, step: str) -> Path:

@@ -3,10 +3,12 @@
 import contextlib
 import ctypes
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+_LONGEST = 10.0  # seconds that a killed process may take to be gone
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
 _prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: nothing may be imported between fork and exec
 
@@ -50,3 +52,27 @@ def _children() -> Iterator[int]:
         with contextlib.suppress(OSError):  # it has ended
             if int(path.read_bytes().rpartition(b")")[2].split()[1]) == own:
                 yield int(path.parent.name)
+
+
+def end_holders(lock: Path) -> bool:
+    """Kill the processes that hold an flock(2) of the file ``lock``; whether there was one, and all are gone."""
+    found = False
+    for directory in Path("/proc").glob("[0-9]*/fdinfo"):
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            process = os.pidfd_open(int(directory.parent.name))
+            try:
+                if any(_is_held(path, lock) for path in directory.iterdir()):
+                    found = True
+                    signal.pidfd_send_signal(process, signal.SIGKILL)
+                    if not select.select([process], [], [], _LONGEST)[0]:
+                        return False
+            finally:
+                os.close(process)
+    return found
+
+
+def _is_held(info: Path, lock: Path) -> bool:
+    """By the descriptor that ``info`` of proc(5) is about; who only reads the file, a backup say, does not hold it."""
+    with contextlib.suppress(OSError):
+        return (info.parent.parent / "fd" / info.name).samefile(lock) and b"FLOCK" in info.read_bytes()
+    return False

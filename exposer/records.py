@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,7 +20,8 @@ STATE_DIR = ".exposer"
 NETWORK = "network"
 """The fact of a record by which the pod belongs to a network from then on: the chain's id."""
 _CHUNK = 1 << 20
-_RECORD_LIMIT = 1 << 20  # bytes; a file takes about 150
+RECORD_LIMIT = 1 << 27
+"""Bytes: that of half a million files. What is larger no step writes, and no reader takes into its memory."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Record:
 
     def to_bytes(self) -> bytes:
         """The record as it is stored: indented JSON, UTF-8."""
-        return (json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n").encode()
+        whole = {**vars(self), "artifacts": [vars(artifact) for artifact in self.artifacts]}
+        return (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Record":
@@ -73,7 +75,7 @@ class Record:
             OSError: it cannot be read.
         """
         try:
-            return cls.from_bytes(read_regular(path, _RECORD_LIMIT))
+            return cls.from_bytes(read_regular(path, RECORD_LIMIT))
         except UnfitError as error:
             raise MismatchError(_DAMAGED) from error
 

@@ -86,9 +86,8 @@ def read_regular(path: Path, most: int) -> bytes:
         OSError: it cannot be read.
     """
     with open_regular(path) as stream:
-        data = stream.read(most + 1)
-    if len(data) > most:
-        raise UnfitError("too large to be one")
+        if os.fstat(stream.fileno()).st_size > most or len(data := stream.read(most + 1)) > most:
+            raise UnfitError("too large to be one")
     return data
 
 

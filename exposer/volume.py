@@ -3,37 +3,39 @@
 Below the volume's root::
 
     .exposer/lock                     held while a step runs
+    .exposer/lock.script              held while anything runs that a step's script has started
     .exposer/stage/<step>/            where the step works; same file system, so a rename commits
     .exposer/steps/<step>.prepared    the record of a commit under way: written ahead of the renames
     .exposer/steps/<step>.json        the record of a completed step: written (by rename) after them
     .exposer/steps/<step>.undo        the record of a step that ``--force`` is taking back
     .exposer/aside/<step>/            what was in the way, named by its content: never deleted, only moved out of it
 
-A commit goes: sync the staged files, write the prepared record, rename each file into place, rename the record
-to its final name; each with its directory synced. Whatever a crash interrupts, the next start finishes: before the
-prepared record nothing has happened and the step starts over; after it the renames are carried on with. That
-second half is what a record alone cannot give: a step that *replaces* a file (init-config patches the genesis)
-would otherwise leave, between rename and record, a file that no record knows.
+A commit goes: sync the staged files, look at all that could stop it, write the prepared record, rename each file into
+place, rename the record to its final name; each with its directory synced. Whatever a crash interrupts, the next start
+finishes: before the prepared record nothing has happened and the step starts over; after it the renames are carried on
+with. That second half is what a record alone cannot give: a step that *replaces* a file (init-config patches the
+genesis) would otherwise leave, between rename and record, a file that no record knows.
 """
 
 import contextlib
 import fcntl
 import logging
-import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from exposer import __version__
 from exposer import commit as commits
-from exposer.durable import make_directories, sync_directory, write_durably
-from exposer.errors import ConflictError, MismatchError, TemporaryError
+from exposer.durable import make_directories, sync, sync_directory, write_durably
+from exposer.errors import BadInputError, ConflictError, MismatchError, TemporaryError
+from exposer.landing import Landing, walk
+from exposer.orphans import end_holders
 from exposer.records import (
+    RECORD_LIMIT,
     STATE_DIR,
     Artifact,
     Record,
-    digest_stream,
+    digest_file,
     newest_artifacts,
     read_record,
     read_records,
@@ -46,14 +48,21 @@ class Volume:
     """A pod's volume, locked for one step; make it with `open_volume`."""
 
     def __init__(self, root: Path, lock: int) -> None:
-        """``lock`` is the descriptor by which it is locked: whoever inherits it keeps it locked."""
+        """``lock`` is the descriptor for a script's processes: the next step ends those that still have it."""
         self.root = root
         self.lock = lock
         self.state = root / STATE_DIR
         self._steps = self.state / "steps"
+        self._begun: set[str] = set()
 
     def begin(
-        self, step: str, inputs: Mapping[str, str], *, negligible: Collection[str] = (), force: bool = False
+        self,
+        step: str,
+        inputs: Mapping[str, str],
+        *,
+        negligible: Collection[str] = (),
+        force: bool = False,
+        founds: bool = False,
     ) -> "Transaction | None":
         """A transaction for ``step``, or None when it is complete with these very inputs.
 
@@ -63,6 +72,7 @@ class Volume:
             negligible: inputs that are no conflict where only one of the two, this run or the record, has them: another
                 version of this program has others.
             force: take back the step and all later ones first, whatever their inputs were.
+            founds: what a killed run of it has left is kept until it is complete; that of others is deleted at once.
 
         Raises:
             ConflictError: the step is complete with other inputs, and ``force`` is not set.
@@ -74,7 +84,7 @@ class Volume:
         record = read_record(self.root, step)
         if record and force:
             self._take_back(record.sequence)
-        return self._open({step: inputs}, negligible, "start over with --force").get(step)
+        return self._open({step: inputs}, negligible, "start over with --force", step if founds else "").get(step)
 
     def begin_each(
         self, steps: Mapping[str, Mapping[str, str]], *, negligible: Collection[str] = (), force: bool = False
@@ -93,7 +103,7 @@ class Volume:
         return self._open(steps, negligible, "have it made anew with --force, which takes back nothing else")
 
     def _open(
-        self, steps: Mapping[str, Mapping[str, str]], negligible: Collection[str], cure: str
+        self, steps: Mapping[str, Mapping[str, str]], negligible: Collection[str], cure: str, founder: str = ""
     ) -> "dict[str, Transaction]":
         self._verify()
         records = {step: read_record(self.root, step) for step in steps}
@@ -104,6 +114,8 @@ class Volume:
                     f"Give it the former inputs, use an empty volume, or {cure}"
                 )
         pending = [step for step, record in records.items() if record is None]
+        if pending:
+            self._clear(founder)
         return {step: Transaction(self, step, dict(steps[step]), self._fresh_stage(step)) for step in pending}
 
     def _damaged(self, record: Record) -> bool:
@@ -136,11 +148,19 @@ class Volume:
             if not artifact.state:
                 commits.check(self.root / artifact.path, artifact)
 
+    def _clear(self, founder: str) -> None:
+        """Nothing stays of runs that were killed, of whatever step; only what the ``founder`` left is set aside."""
+        for stage in (self.state / "stage").glob("*"):
+            if stage.name == founder:
+                log.info("%s ended before its commit the last time: what it left is set aside", founder)
+                commits.set_leftovers_aside(self.root, founder)
+            elif stage.name not in self._begun:
+                log.info("%s ended before its commit the last time: what it left is deleted", stage.name)
+                commits.discard_leftovers(self.root, stage.name)
+
     def _fresh_stage(self, step: str) -> Path:
+        self._begun.add(step)
         stage = self.state / "stage" / step
-        if stage.exists():
-            log.info("%s ended before its commit the last time: what it left is set aside, it starts over", step)
-            commits.set_leftovers_aside(self.root, step)
         make_directories(stage.parent, self.root)
         stage.mkdir(mode=0o700)
         sync_directory(stage.parent)  # or a power cut could keep the prepared record, and lose what it promises
@@ -152,9 +172,24 @@ class Volume:
             commits.discard_leftovers(self.root, step)
 
     def prepare(self, record: Record) -> Path:
-        """Make the commit of ``record`` certain: from here on a crash is finished, not started over."""
+        """Make the commit of ``record`` certain: from here on a crash is finished, not started over.
+
+        Raises:
+            BadInputError: no later start could finish it, or read its record.
+        """
+        try:
+            data = record.to_bytes()
+        except UnicodeEncodeError as error:
+            wrong = [ascii(artifact.path) for artifact in record.artifacts if not artifact.path.isprintable()]
+            raise BadInputError(f"{record.step}: a name is not UTF-8; rename {', '.join(wrong[:3])}") from error
+        if len(data) > RECORD_LIMIT:
+            raise BadInputError(
+                f"{record.step}: the record of {len(record.artifacts)} files has {len(data)} bytes, {RECORD_LIMIT} are "
+                f"allowed; leave fewer files (an archive of them, say)"
+            )
+        Landing(self.root, record.step).prepare(record.artifacts)
         prepared = self._steps / f"{record.step}.prepared"
-        write_durably(prepared, record.to_bytes())
+        write_durably(prepared, data)
         return prepared
 
     def _take_back(self, sequence: int) -> None:
@@ -186,7 +221,7 @@ class Transaction:
         return self.volume.root
 
     def commit(
-        self, *, last: Sequence[str] = (), state: Sequence[str] = (), facts: Mapping[str, Any] | None = None
+        self, *, last: Collection[str] = (), state: Collection[str] = (), facts: Mapping[str, Any] | None = None
     ) -> Record:
         """Put every staged file at its path on the volume and complete the step.
 
@@ -194,21 +229,29 @@ class Transaction:
             last: paths that must appear after all others, in this order.
             state: paths that are put only where none exists and may change later.
             facts: what later steps may reuse, kept in the record.
+
+        Raises:
+            BadInputError: something on the volume, or a name of a file, would stop the commit half-way.
         """
-        paths = [path.relative_to(self.stage).as_posix() for path in sorted(self.stage.rglob("*")) if path.is_file()]
-        ordered = [path for path in paths if path not in last] + [path for path in last if path in paths]
-        artifacts = tuple(replace(self._measure(path), state=path in state) for path in ordered)
-        for directory in (self.stage, *(path for path in self.stage.rglob("*") if path.is_dir())):
-            sync_directory(directory)
+        paths, directories = self._staged()
+        sync(directories, [self.stage / path for path in paths])
+        once = frozenset(state)
+        ordered = [*(path for path in paths if path not in last), *(path for path in last if path in paths)]
+        artifacts = tuple(Artifact(path, *digest_file(self.stage / path), path in once) for path in ordered)
         sequence = 1 + max((record.sequence for record in read_records(self.root)), default=0)
         record = Record(self.step, sequence, __version__, self._inputs, artifacts, facts or {})
         commits.roll_forward(self.root, self.volume.prepare(record))
         return record
 
-    def _measure(self, path: str) -> Artifact:
-        with (self.stage / path).open("rb") as stream:
-            os.fsync(stream.fileno())
-            return Artifact(path, *digest_stream(stream))
+    def _staged(self) -> tuple[list[str], list[Path]]:
+        """The paths of all files in the stage, in their order, and its directories."""
+        paths: list[str] = []
+        directories: list[Path] = []
+        below = len(f"{self.stage}/")
+        for at, names in walk(self.stage):
+            directories.append(Path(at))
+            paths += (f"{at}/{name}"[below:] for name in names if Path(at, name).is_file())
+        return sorted(paths, key=lambda path: path.split("/")), directories
 
 
 @contextlib.contextmanager
@@ -220,16 +263,23 @@ def open_volume(root: Path) -> Iterator[Volume]:
     """
     state = root / STATE_DIR
     make_directories(state / "steps", root)
-    with (state / "lock").open("wb") as lock:
-        _lock(lock, root)
-        yield Volume(root, lock.fileno())
+    # A process that is killed closes the first of them first: when the lock is free, only others have the other one.
+    with (state / "lock.script").open("ab") as scripts, (state / "lock").open("wb") as lock:
+        if not _lock(lock):
+            raise TemporaryError(f"{root}: another step is at work on this volume; let it end first")
+        while not _lock(scripts):
+            log.warning("%s: a step was killed, and its script's processes are left; they are ended now", root)
+            if not end_holders(state / "lock.script") and not _lock(scripts):
+                raise TemporaryError(f"{root}: a killed step's script still runs, out of reach from here; end it first")
+        yield Volume(root, scripts.fileno())
 
 
-def _lock(lock: BinaryIO, root: Path) -> None:
+def _lock(lock: BinaryIO) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise TemporaryError(f"{root}: another step is at work on this volume; let it end first") from error
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _differing(before: Mapping[str, str], now: Mapping[str, str], negligible: Collection[str]) -> set[str]:

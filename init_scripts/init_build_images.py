@@ -20,6 +20,7 @@ from exposer.volume import Transaction, open_volume
 from init_scripts import workshop
 from init_scripts.backoff import Backoff, Patience
 from init_scripts.gobuild import Recipe, Tree, build
+from init_scripts.scratch import clear
 from init_scripts.script import run_script
 from init_scripts.settings import PodSettings, Seconds
 from init_scripts.source import Source
@@ -176,7 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(settings: BuildSettings, report: Reporter) -> None:
     targets = {target.record: target for target in settings.targets}
     with open_volume(settings.root) as volume:
-        workshop.clear(settings.root)  # of a run that was killed
+        clear(settings.root, workshop.SCRATCH)
         inputs = {name: target.inputs(settings) for name, target in targets.items()}
         begun = volume.begin_each(inputs, negligible=settings.negligible, force=settings.force)
         if not begun:
@@ -202,19 +203,19 @@ def make(settings: BuildSettings, pending: Mapping[Target, Transaction]) -> None
         for target, transaction in pending.items():
             _make_by_script(settings, target, transaction, patience)
         return
-    with workshop.scratch(settings.root) as scratch:
-        environment = workshop.environment(scratch)
+    with workshop.workplace(settings.root) as place:
+        environment = workshop.environment(place)
         go = Tool("go", patience, environment)
         git = _git(pending, patience, environment)
         trees: dict[Target, tuple[Tree, dict[str, Any]]] = {}
         for number, target in enumerate(pending):
             log.info("fetching %s for %s", target.source.version, target.place)
-            trees[target] = target.source.fetch(git, go, scratch / f"source-{number}")
+            trees[target] = target.source.fetch(git, go, place / f"source-{number}")
         for number, (target, transaction) in enumerate(pending.items()):
             tree, origin = trees[target]
-            output = scratch / f"built-{number}"
+            output = place / f"built-{number}"
             output.mkdir()
-            with workshop.alone(go, patience, scratch):
+            with workshop.alone(go, patience, place):
                 log.info("building %s of %s (minutes, unless Go's cache has it)", settings.daemon, tree.version)
                 built = build(go, tree, settings.recipe(), output)
             directory = transaction.stage / "cosmovisor" / target.place / "bin"

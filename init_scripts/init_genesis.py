@@ -62,6 +62,7 @@ class GenesisSettings(JoinerSettings):
         *("genesis_from", "genesis_from_sha256"),
     )
     SCRIPTS: ClassVar[tuple[str, ...]] = (*JoinerSettings.SCRIPTS, "update_script")
+    FOUNDS: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _set_fits_identities(self) -> Self:

@@ -154,7 +154,7 @@ class Registration:
     def _submit_by_script(self) -> None:
         """Let the script send what makes this account a validator, and give it time to be in a block."""
         told = {"VAL_NAME": self.key.name, "VAL_ADDR": self.address}
-        run_script(self.settings, told, limit=self.patience.left)
+        run_script(self.settings, told, limit=self.patience.left, workplace=f"{STEP}/script")
         patience = Patience(min(_IN_A_BLOCK, self.patience.left), _HALF_A_BLOCK)
         while not self.node.validator(self.operator):
             if not patience.left:

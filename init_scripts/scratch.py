@@ -10,12 +10,20 @@ from exposer.records import STATE_DIR
 
 @contextmanager
 def scratch(root: Path, name: str) -> Iterator[Path]:
-    """An empty directory ``name`` in the volume's scratch, gone afterwards; a killed run's is gone before."""
+    """An empty directory ``name`` in the volume's scratch, gone afterwards; a killed run's is gone before.
+
+    Each user has a name of its own: `create-validator` works beside steps that hold the volume's lock.
+    """
+    clear(root, name)
     directory = root / STATE_DIR / "scratch" / name
-    remove(directory)
     directory.mkdir(parents=True, mode=0o700)
     try:
         yield directory
     finally:
         with suppress(OSError):
             remove(directory)
+
+
+def clear(root: Path, name: str) -> None:
+    """Remove what a killed run left in the scratch directory ``name``."""
+    remove(root / STATE_DIR / "scratch" / name)

@@ -38,6 +38,7 @@ def run_script(
     field: str = "step_script",
     lock: int | None = None,
     limit: float = inf,
+    workplace: str = "script",
 ) -> None:
     """Run the script that the setting ``field`` names to its end; what it prints goes to standard error, as it is.
 
@@ -49,9 +50,10 @@ def run_script(
         settings: the step's.
         places: variable -> value: where the script is to work.
         field: the setting's name.
-        lock: a descriptor that its processes inherit, so that the volume is locked while any of them is there, however
-            the step ends.
+        lock: a descriptor that its processes inherit, so that the next step finds and ends those that are left of a
+            step that was killed.
         limit: seconds; nothing shorter than the step itself by default.
+        workplace: the name of its working directory in the volume's scratch.
 
     Raises:
         BadInputError: there is no such file, nothing that runs it, its lines end otherwise than on Linux, or it exited
@@ -67,7 +69,7 @@ def run_script(
     for other in settings.SCRIPTS:  # what it calls is no scripted step again
         environment.pop(environment_name(type(settings), other), None)
     log.info("%s: running %s", name, path)
-    with _workplace(settings, environment["CHAIN_DIR"]) as (directory, home):
+    with _workplace(settings, workplace, environment["CHAIN_DIR"]) as (directory, home):
         code = _run(command, {**environment, "HOME": str(home)}, directory, lock, limit)
     if code is None:
         raise TemporaryError(f"{name}: {path} was not done when the time was up")
@@ -106,12 +108,12 @@ def _program(name: str) -> str:
 
 
 @contextmanager
-def _workplace(settings: PodSettings, chain_dir: str) -> Iterator[tuple[Path, Path]]:
+def _workplace(settings: PodSettings, name: str, chain_dir: str) -> Iterator[tuple[Path, Path]]:
     """A directory that is gone afterwards, and a ``HOME`` in which the binary's default home is ``chain_dir``.
 
     Before there is a binary, when one is to be built, that is the user's own, for the caches in it.
     """
-    with scratch(settings.root, "script") as directory:
+    with scratch(settings.root, name) as directory:
         try:
             binary = ChainBinary(settings.chain_bin or settings.chain_driver, directory)
         except BadInputError:

@@ -116,6 +116,7 @@ class PodSettings(Settings):
 
     INPUTS: ClassVar[tuple[str, ...]] = ("chain_driver", "chain_id", "denom")
     SCRIPTS: ClassVar[tuple[str, ...]] = ("step_script",)
+    FOUNDS: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _binary_is_named(self) -> Self:

@@ -4,19 +4,19 @@ import contextlib
 import fcntl
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from exposer.errors import TemporaryError
-from exposer.records import STATE_DIR
 from init_scripts.backoff import Patience
+from init_scripts.scratch import scratch
 from init_scripts.tool import Tool
 
 log = logging.getLogger(__name__)
-_SCRATCH = f"{STATE_DIR}/scratch"
+SCRATCH = "build"
+"""The name of its scratch directory."""
 _LOCAL = (
     "GIT_DIR GIT_WORK_TREE GIT_IMPLICIT_WORK_TREE GIT_COMMON_DIR GIT_INDEX_FILE GIT_OBJECT_DIRECTORY"
     " GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_GRAFT_FILE GIT_SHALLOW_FILE GIT_PREFIX GIT_INTERNAL_SUPER_PREFIX"
@@ -28,19 +28,10 @@ them, a git hook say, means a repository of his, and git would check the source 
 
 
 @contextlib.contextmanager
-def scratch(root: Path) -> Iterator[Path]:
-    """A directory on the volume that is gone afterwards."""
-    parent = root / _SCRATCH
-    parent.mkdir(parents=True, exist_ok=True)
-    try:
+def workplace(root: Path) -> Iterator[Path]:
+    """A directory on the volume that is gone afterwards, and no earlier run's."""
+    with scratch(root, SCRATCH) as parent:
         yield Path(tempfile.mkdtemp(dir=parent))  # its own, so that nothing a killed run left running can write here
-    finally:
-        clear(root)
-
-
-def clear(root: Path) -> None:
-    """Remove what is in the scratch directory, as a run that was killed leaves it."""
-    shutil.rmtree(root / _SCRATCH, ignore_errors=True)
 
 
 def environment(place: Path) -> dict[str, str]:

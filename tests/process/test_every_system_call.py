@@ -54,15 +54,20 @@ def test_every_system_call_may_fail(world: World, case: Case, tmp_path: Path, te
     tell(f"{step} of the {pod} pod, {len(taken)} of {len(every)} system calls: {dict(told)}")
 
 
+@pytest.mark.parametrize("way", ["none", "in_one_go"])
 @pytest.mark.parametrize("case", CASES, ids="-".join)
-def test_a_power_cut_takes_nothing_that_a_record_promises(world: World, case: Case, tmp_path: Path) -> None:
+def test_a_power_cut_takes_nothing_that_a_record_promises(world: World, case: Case, way: str, tmp_path: Path) -> None:
     """Whatever a commit renames is synced before, and all that a record relies on is on the disk before the record."""
-    assert list(disorder(world.calls(case, tmp_path))) == []
+    traced = world.calls(case, tmp_path, MUTATION=way)
+
+    assert list(disorder(traced)) == []
+    assert ("syncfs" in {call.name for call in traced}) == (way == "in_one_go")
 
 
 DISORDER = {
     "files_unsynced": "{steps}.prepared is renamed before /.exposer/stage/init-genesis/config/genesis.json is synced",
     "directories_unsynced": "{steps}.json is renamed before /config is synced",
+    "file_systems_unsynced": "{steps}.prepared is renamed before /.exposer/stage/init-genesis/config is synced",
     "record_first": "/config/genesis.json is put into place in the phase recorded",
 }
 """Mutation -> what it puts out of order, among others."""

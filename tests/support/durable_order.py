@@ -4,7 +4,7 @@ SIGKILL cannot show it: what a killed process has written stays in the kernel's 
 in a model in which only what was synced is on the disk.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from traced_calls import RENAMES, Call, place
@@ -14,11 +14,12 @@ _NEEDLESS = {"progress", "lock"}
 _WRITES = {"write", "pwrite64", "ftruncate"}
 
 
-def disorder(calls: Iterable[Call]) -> Iterator[str]:
+def disorder(calls: Iterable[Call], mounts: Sequence[str] = ()) -> Iterator[str]:
     """Every rename that comes before what it relies on is on the disk.
 
     What goes into place, and a record, must be synced itself. The prepared record relies on all of the stage; a file in
     place, on the prepared record and on what it replaces in ``aside``; the final record, on all files in place.
+    ``mounts`` are directories on the volume that are file systems of their own: syncfs(2) syncs one of them as a whole.
     """
     unsynced: set[str] = set()
     for call in calls:
@@ -27,6 +28,8 @@ def disorder(calls: Iterable[Call]) -> Iterator[str]:
             continue
         if call.name in {"fsync", "fdatasync"}:
             unsynced.discard(target)
+        elif call.name == "syncfs":
+            unsynced -= {path for path in unsynced if _mount(path, mounts) == _mount(target, mounts)}
         elif call.name in _WRITES:
             unsynced.add(target)
         elif call.makes or call.name in {"mkdir", "link"}:
@@ -47,10 +50,15 @@ def _early(call: Call, unsynced: set[str]) -> set[str]:
     if place(target) == "volume":
         relied = {"aside", "steps"}
     elif place(target) == "steps" and place(source) == "steps":
-        relied = {"stage", "state"} if target.endswith(".prepared") else {"volume", "aside"}
+        relied = {"stage", "state", "landing"} if target.endswith(".prepared") else {"volume", "aside"}
     else:
         return set()
     return {path for path in unsynced if path == source or place(path) in relied}
+
+
+def _mount(path: str, mounts: Sequence[str]) -> str:
+    """The mount that it is on."""
+    return max((mount for mount in mounts if f"{path}/".startswith(f"{mount}/")), key=len, default="/")
 
 
 def _above(path: str) -> str:

@@ -1,10 +1,11 @@
 """Ways to break the transaction, each of which the tests of faults must notice; a child of the zygote applies one."""
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from exposer import commit, volume
+from exposer import commit, durable
 
 
 def _nothing(*_: object) -> None:
@@ -18,8 +19,24 @@ def files_unsynced() -> None:
 
 def directories_unsynced() -> None:
     """No rename does."""
-    for module in (commit, volume):
-        vars(module)["sync_directory"] = _nothing
+    fsync = os.fsync
+
+    def only_files(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            fsync(descriptor)
+
+    vars(os)["fsync"] = only_files
+
+
+def in_one_go() -> None:
+    """Nothing is broken: a commit of few files goes the way of those with very many."""
+    vars(durable)["_MANY"] = 0
+
+
+def file_systems_unsynced() -> None:
+    """A commit of very many files syncs none of them."""
+    in_one_go()
+    vars(durable)["_sync_file_systems"] = lambda _: True
 
 
 def record_first() -> None:
@@ -61,6 +78,6 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     mutation.__name__: mutation
     for mutation in (
         *(files_unsynced, directories_unsynced, record_first, leftovers_stay),
-        *(no_undo, files_not_undone, none),
+        *(no_undo, files_not_undone, in_one_go, file_systems_unsynced, none),
     )
 }

@@ -8,6 +8,8 @@ from pathlib import PurePosixPath
 
 from zygote import READING
 
+from exposer.landing import LANDING
+
 RENAMES = {"rename", "renameat", "renameat2"}
 _PHASES = {".prepared": "renaming", ".json": "recorded", ".undo": "undoing"}
 """What a record is renamed to -> the phase that begins with it."""
@@ -68,5 +70,7 @@ def calls(lines: Iterable[tuple[str, str]], root: str) -> list[Call]:
 
 def place(path: str) -> str:
     """The part of the volume that a path is in: one of the steps' own, or ``volume`` where others read."""
+    if LANDING in path:
+        return "landing"
     state = _STATE.match(path)
     return state[1] or "state" if state else "volume"

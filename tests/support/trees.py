@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from exposer.landing import LANDING
+
 Tree = dict[str, tuple[bytes, int]]
 """Path below the root -> bytes (none of a directory) and mode."""
 
@@ -9,10 +11,11 @@ Tree = dict[str, tuple[bytes, int]]
 def snapshot(root: Path, *, below_state: bool = True) -> Tree:
     """Files and directories of a volume; what was set aside and the times of the runs do not count."""
     passing = (".exposer/aside", ".exposer/progress", ".exposer/lock", *(() if below_state else (".exposer",)))
+    found = {str(path.relative_to(root)): path for path in root.rglob("*")}
     return {
-        str(path.relative_to(root)): (path.read_bytes() if path.is_file() else b"", path.stat().st_mode)
-        for path in root.rglob("*")
-        if not str(path.relative_to(root)).startswith(passing)
+        name: (path.read_bytes() if path.is_file() else b"", path.stat().st_mode)
+        for name, path in found.items()
+        if not name.startswith(passing) and (below_state or LANDING not in name)
     }
 
 

@@ -21,7 +21,7 @@ from mutations import MUTATIONS  # here, so that no child opens a file for it, w
 
 MUTATING = (
     "openat,write,pwrite64,rename,renameat,renameat2,mkdir,mkdirat,link,linkat,unlink,unlinkat,rmdir,"
-    "fsync,fdatasync,ftruncate,chmod,fchmod,fchmodat"
+    "fsync,fdatasync,syncfs,ftruncate,chmod,fchmod,fchmodat"
 )
 """The system calls that can change a volume; between two of them it cannot change, so killing before each is
 killing between any two system calls."""

@@ -3,8 +3,10 @@
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,35 +14,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sample import examples
+from steps_world import INPUTS, OTHER, kept, run
 
-from exposer.errors import ConflictError, MismatchError, TemporaryError
-from exposer.records import Artifact, Record, digest_input, read_record, read_records
+from exposer.errors import BadInputError, ConflictError, MismatchError, TemporaryError
+from exposer.records import RECORD_LIMIT, Artifact, Record, digest_input, read_record, read_records
 from exposer.volume import open_volume
-
-INPUTS = {"CHAIN_ID": digest_input("one")}
-OTHER = {"CHAIN_ID": digest_input("two")}
-
-
-def run(
-    root: Path,
-    step: str,
-    files: dict[str, bytes],
-    inputs: dict[str, str] | None = None,
-    *,
-    force: bool = False,
-    state: tuple[str, ...] = (),
-) -> bool:
-    """Run one step that stages ``files``; whether it had to."""
-    with open_volume(root) as volume:
-        transaction = volume.begin(step, inputs or INPUTS, force=force)
-        if transaction is None:
-            return False
-        for path, data in files.items():
-            target = transaction.stage / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-        transaction.commit(state=state)
-        return True
 
 
 def test_commit_puts_every_file_and_the_record(tmp_path: Path) -> None:
@@ -59,17 +37,52 @@ def test_commit_puts_every_file_and_the_record(tmp_path: Path) -> None:
 
 def test_nothing_is_at_a_final_path_before_the_commit(tmp_path: Path) -> None:
     """A step that ends without a commit has done nothing, and the next run starts over with an empty stage."""
-    with open_volume(tmp_path) as volume:
-        transaction = volume.begin("s", INPUTS)
-        assert transaction is not None
-        (transaction.stage / "f").write_bytes(b"half")
+    abandon(tmp_path, "s")
 
     assert not (tmp_path / "f").exists()
     with open_volume(tmp_path) as volume:
         again = volume.begin("s", INPUTS)
         assert again is not None
         assert list(again.stage.iterdir()) == []
-    assert (tmp_path / ".exposer/aside/s/stage/f").read_bytes() == b"half"
+
+
+def abandon(root: Path, step: str) -> None:
+    """Leave what a killed run leaves: a stage with a file in it."""
+    with open_volume(root) as volume:
+        transaction = volume.begin(step, INPUTS)
+        assert transaction is not None
+        (transaction.stage / "f").write_bytes(b"half")
+
+
+def left(root: Path) -> list[str]:
+    """The files on a volume that a killed run has left, wherever they are by now."""
+    return sorted(str(path.relative_to(root)) for path in root.rglob("f") if path.read_bytes() == b"half")
+
+
+def test_an_abandoned_stage_is_deleted(tmp_path: Path) -> None:
+    """What a killed run has staged is gone once a step begins, also that of a step which is never run again."""
+    abandon(tmp_path, "s.v1")
+    abandon(tmp_path, "s.v1")
+    with open_volume(tmp_path) as volume:
+        assert volume.begin("s.v2", INPUTS) is not None
+        assert left(tmp_path) == []
+
+
+def test_what_a_founder_left_is_set_aside_until_it_is_complete(tmp_path: Path) -> None:
+    """The latest killed run of a founder can be looked at, and no key of it is there beside the finished one."""
+    for _ in range(2):
+        abandon(tmp_path, "s")
+        with open_volume(tmp_path) as volume:
+            transaction = volume.begin("s", INPUTS, founds=True)
+            assert transaction is not None
+            assert left(tmp_path) == [".exposer/aside/s/stage/f"]
+            (transaction.stage / "f").write_bytes(b"half")
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("s", INPUTS, founds=True)
+        assert transaction is not None
+        (transaction.stage / "g").write_bytes(b"whole")
+        transaction.commit()
+    assert left(tmp_path) == []
 
 
 def test_rerun_with_equal_inputs_touches_nothing(tmp_path: Path) -> None:
@@ -128,16 +141,6 @@ def test_force_starts_over_and_keeps_what_was_there(tmp_path: Path) -> None:
     assert [record.step for record in read_records(tmp_path)] == ["one"]
     assert kept(tmp_path, "one") == {"f": [b"1"], "g": [b"1"]}
     assert kept(tmp_path, "two") == {"h": [b"1"]}
-
-
-def kept(root: Path, step: str) -> dict[str, list[bytes]]:
-    """Path -> the former contents that a step's commits and their undoing have set aside."""
-    aside = root / ".exposer/aside" / step
-    found: dict[str, list[bytes]] = {}
-    for path in sorted(aside.rglob("*")):
-        if path.is_file():
-            found.setdefault(str(path.relative_to(aside).with_suffix("")), []).append(path.read_bytes())
-    return {path: sorted(contents) for path, contents in found.items()}
 
 
 def test_no_key_is_ever_lost_however_often_a_step_is_forced(tmp_path: Path) -> None:
@@ -264,6 +267,84 @@ def test_a_damaged_record_is_a_mismatch(tmp_path: Path) -> None:
 
     with pytest.raises(MismatchError, match="record"):
         run(tmp_path, "s", {})
+
+
+def test_a_record_of_any_size_can_be_read_again(tmp_path: Path) -> None:
+    """A record of a mebibyte and more (that of 6,000 files) completes its step, and a rerun reads it."""
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("s", INPUTS)
+        assert transaction is not None
+        (transaction.stage / "f").write_bytes(b"1")
+        transaction.commit(facts={"x": "x" * (3 << 20)})
+
+    assert run(tmp_path, "s", {}) is False
+    assert run(tmp_path, "later", {"g": b"1"}) is True
+
+
+def test_a_record_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    """What is beyond the limit of readers is refused before the commit is certain."""
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("s", INPUTS)
+        assert transaction is not None
+        (transaction.stage / "f").write_bytes(b"1")
+        with pytest.raises(BadInputError, match=r"record of 1 files .* leave fewer files"):
+            transaction.commit(facts={"x": "x" * RECORD_LIMIT})
+
+    assert not (tmp_path / "f").exists()
+    assert run(tmp_path, "s", {"f": b"2"})
+
+
+def test_a_name_that_no_record_can_hold_is_refused(tmp_path: Path) -> None:
+    """A name that is not UTF-8 is refused, with the name, before the commit is certain."""
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("s", INPUTS)
+        assert transaction is not None
+        (transaction.stage / os.fsdecode(b"f\xff")).write_bytes(b"1")
+        with pytest.raises(BadInputError, match=r"rename 'f\\udcff'"):
+            transaction.commit()
+
+    assert run(tmp_path, "s", {"f": b"2"})
+
+
+def test_a_long_name(tmp_path: Path) -> None:
+    """A name that is too long to be kept under another is fine where it is new, and refused where it is replaced."""
+    name = "n" * 250
+    run(tmp_path, "s", {name: b"1"})
+    with pytest.raises(BadInputError, match="240 bytes"):
+        run(tmp_path, "later", {name: b"2"})
+
+    assert [path.name for path in (tmp_path / ".exposer/steps").iterdir()] == ["s.json"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda path: path.symlink_to("nowhere"), "config: a directory is needed here, and this is a link that leads"),
+        (lambda path: path.write_bytes(b""), "config: a directory is needed here, and this is a file"),
+    ],
+    ids=["a link to nothing", "a file"],
+)
+def test_what_is_no_directory_is_refused(tmp_path: Path, spoil: Callable[[Path], object], why: str) -> None:
+    """A file or a dead link where a directory must be is named before the commit; without it a rerun goes through."""
+    spoil(tmp_path / "config")
+    with pytest.raises(BadInputError, match=why):
+        run(tmp_path, "s", {"a": b"1", "config/genesis.json": b"1"})
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".exposer"] == ["config"]
+
+    (tmp_path / "config").unlink()
+    assert run(tmp_path, "s", {"config/genesis.json": b"1"})
+
+
+def test_a_commit_of_many_files(tmp_path: Path) -> None:
+    """Of very many files each is put, found unchanged by a rerun, and taken back by force."""
+    files = {f"data/{number:04}": b"%d" % number for number in range(300)}
+    run(tmp_path, "s", files, state=tuple(list(files)[:10]))
+
+    assert {f"data/{path.name}": path.read_bytes() for path in (tmp_path / "data").iterdir()} == files
+    assert run(tmp_path, "s", {}) is False
+    assert run(tmp_path, "s", {"g": b"1"}, OTHER, force=True)
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == [f"{number:04}" for number in range(10)]
+    assert len(kept(tmp_path, "s")) == 290
 
 
 def test_private_directories_stay_private(tmp_path: Path) -> None:

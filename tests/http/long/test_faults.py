@@ -31,6 +31,7 @@ from volume_faults import ARTIFACT, DURING, FAULTS, NEEDED_BY, markdown
 from waiting import until
 
 from exposer.progress import Progress, write_progress
+from exposer.records import RECORD_LIMIT
 from exposer.server.sidecar import PATHS, Sidecar
 
 DOCS = ROOT / "docs/faults.md"
@@ -105,7 +106,6 @@ WRONG: dict[str, Callable[[dict[str, Any]], object]] = {
     "sha256": lambda record: record["artifacts"][0].update(sha256=7),
     "state": lambda record: record["artifacts"][0].update(state=0),
     "more": lambda record: record.update(more=1),
-    "too large": lambda record: record["facts"].update(x="x" * (1 << 20)),
 }
 
 
@@ -122,6 +122,26 @@ async def test_field_of_a_record(home: Path, field: str) -> None:
             assert_problem(await client.get(endpoint), 503, "mismatch")
         for endpoint in ("/status", "/metrics"):
             assert (await client.get(endpoint)).status_code == 200
+
+
+async def test_a_record_that_is_too_large(home: Path) -> None:
+    """A record that is larger than any step writes is damaged, and not read into memory."""
+    commit_all(home)
+    with (home / ".exposer/steps/init-config.json").open("r+b") as record:
+        record.truncate(RECORD_LIMIT + 1)
+    async with calling(home) as (client, _):
+        assert_problem(await client.get("/genesis"), 503, "mismatch")
+
+
+async def test_a_record_of_very_many_files(home: Path) -> None:
+    """What a step of many files records is no fault."""
+    commit_all(home)
+    path = home / ".exposer/steps/init-config.json"
+    record = json.loads(path.read_bytes())
+    record["facts"]["x"] = "x" * (2 << 20)
+    path.write_text(json.dumps(record))
+    async with calling(home) as (client, _):
+        assert (await client.get("/genesis")).status_code == 200
 
 
 @pytest.mark.parametrize("place", [".exposer", ".exposer/steps"])
