@@ -15,9 +15,9 @@ from exposer.genesis.accounts import Moved
 from exposer.genesis.addresses import module_address
 from exposer.genesis.scan import Span
 from exposer.genesis.source import Change, Source
+from exposer.genesis.validators import is_bonded, is_consumer, unbonded
 
 _STAKING = ("app_state", "staking")
-_ASIDE = {"status": "BOND_STATUS_UNBONDED", "jailed": True}
 _EMPTIED: tuple[tuple[tuple[str, ...], object], ...] = (
     (("validators",), []),
     (("consensus", "validators"), []),
@@ -48,8 +48,11 @@ def set_validators_aside(source: Source, prefix: str) -> Aside:
     """What lets a chain start from this genesis with none of the validators that are in its state.
 
     Raises:
-        BadInputError: its validators have a form not known here.
+        BadInputError: its validators have a form not known here, or are those of a provider chain.
     """
+    if is_consumer(source):
+        problem = "its validators are those of a provider chain, and a gentx makes none beside them"
+        raise BadInputError(f"{source.field}: {problem}; make this genesis with a script (createGenesis)")
     changes = [
         edit.replace(source, span, value, len(path))
         for path, value in _EMPTIED
@@ -64,9 +67,11 @@ def set_validators_aside(source: Source, prefix: str) -> Aside:
             raise BadInputError(
                 "GENESIS_FROM: a validator in app_state.staking.validators has no status, jailed, tokens"
             )
-        if source.value(members["status"]) == "BOND_STATUS_BONDED":
-            bonded += int(source.value(members["tokens"]))
-        changes += _set(source, members)
+        state = {name: source.value(members.get(name)) for name in ("status", "tokens", "consensus_pubkey")}
+        if is_bonded(state):
+            bonded += int(state["tokens"])
+        for name, value in (("status", unbonded(state)), ("jailed", True)):
+            changes.append(edit.replace(source, members[name], value, len(_STAKING) + 2))
     denom = source.get(*_STAKING, "params", "bond_denom")
     if not bonded:
         return Aside(changes, {})
@@ -85,8 +90,3 @@ def _without_localhost(source: Source) -> Iterator[Change]:
             start = spans[position - 1].end if position else span.start
             follows = position == 0 and len(spans) > 1
             yield Change(Span(start, spans[1].start if follows else span.end), [])
-
-
-def _set(source: Source, members: dict[str, Span]) -> Iterator[Change]:
-    for name, value in _ASIDE.items():
-        yield edit.replace(source, members[name], value, len(_STAKING) + 2)

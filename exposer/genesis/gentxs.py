@@ -1,52 +1,112 @@
 """Whether the transactions by which a genesis's validators bond can succeed; where one fails, the chain does not start.
 
-The rules: ``x/staking/keeper/msg_server.go`` (``CreateValidator``) and ``x/auth/ante/setup.go`` of SDK 0.50, and the
-same before.
+The rules: ``x/staking/types/msg.go`` (``MsgCreateValidator.Validate``), ``x/staking/keeper/msg_server.go``
+(``CreateValidator``) and ``x/auth/ante/setup.go`` of SDK 0.50, and the same before.
 """
 
+import contextlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from decimal import Decimal
+from typing import Any
 
-from exposer.accounts.address import decode_address, encode_address
+from exposer.accounts.power import unit_of_power
 from exposer.genesis.accounts import base_account, held
+from exposer.genesis.bonds import Bond, bonds
 from exposer.genesis.finding import Finding
-from exposer.genesis.source import Source
+from exposer.genesis.source import FORMS, Source
 
-_PATH = ("app_state", "genutil", "gen_txs")
-_STAKING = ("app_state", "staking", "params", "bond_denom")
-
-
-class _Bond(NamedTuple):
-    """What one gentx does."""
-
-    path: str
-    delegator: str
-    denom: str
-    amount: int
-    key_type: str
-    gas: int
+_STAKING = ("app_state", "staking", "params")
+_LONGEST = {"moniker": 70, "identity": 3000, "website": 140, "security_contact": 140, "details": 280}
+"""Bytes of a validator's description (``x/staking/types/validator.go``)."""
 
 
 def gentxs(source: Source) -> Iterator[Finding]:
-    """Findings on each gentx: what it bonds, who pays that, its gas, and the type of its key."""
-    bonds = list(_bonds(source))
-    if not bonds:
+    """Findings on each gentx: what it bonds, who pays that, its commission, description, gas and key."""
+    found = list(bonds(source))
+    if not found:
         return
-    denom, params = source.get(*_STAKING), _parameters(source)
-    most = int(params.get("block", {}).get("max_gas") or -1)
-    types = params.get("validator", {}).get("pub_key_types")
-    for bond in bonds:
-        if denom is not None and bond.denom != denom:
-            yield Finding(bond.path, f"it bonds {bond.denom}, and bond_denom is {denom}", "make them equal")
-        if 0 < most < bond.gas:
-            yield Finding(bond.path, f"its gas, {bond.gas}, is above the block's max_gas, {most}", "raise max_gas")
-        if types and bond.key_type not in types:
-            yield Finding(bond.path, f"its key is {bond.key_type}, none of pub_key_types", "add it to them")
-    yield from _funded(source, bonds)
+    staking = source.get(*_STAKING) or {}
+    for bond in found:
+        yield from _stake(bond, staking)
+        yield from _terms(bond, staking)
+        yield from _limits(bond, _parameters(source))
+    yield from _taken(source, found)
+    with contextlib.nullcontext() if found[0].modern else contextlib.suppress(*FORMS):  # as `bonds`
+        yield from list(_funded(source, found))
 
 
-def _funded(source: Source, bonds: list[_Bond]) -> Iterator[Finding]:
-    wanted = {bond.delegator for bond in bonds}
+def _stake(bond: Bond, staking: Mapping[str, Any]) -> Iterator[Finding]:
+    denom = staking.get("bond_denom")
+    if denom is not None and bond.denom != denom:
+        yield Finding(bond.path, f"it bonds {bond.denom}, and bond_denom is {denom}", "make them equal")
+    # Before SDK 0.46, which brought min_commission_rate, chains with Ethereum's keys counted in 10^6 too.
+    unit = unit_of_power(bond.denom, ethereum=bond.ethereum and "min_commission_rate" in staking)
+    if bond.amount < (unit if bond.modern else 1):
+        problem = f"it bonds {bond.amount}{bond.denom}, which is no voting power: one unit is {unit}{bond.denom}"
+        yield Finding(bond.path, problem, "let it bond more (VALIDATOR_STAKE, COINS)")
+    unbound = "validator_bond_factor" in staking  # the Cosmos Hub's staking, where this means nothing
+    if bond.least is not None and not unbound and not 0 < bond.least <= bond.amount:
+        problem = f"its min_self_delegation, {bond.least}, is not from 1 to the {bond.amount} that it bonds"
+        yield Finding(bond.path, problem, "set it to 1")
+
+
+def _terms(bond: Bond, staking: Mapping[str, Any]) -> Iterator[Finding]:
+    if problem := bond.commission.problem(Decimal(staking.get("min_commission_rate") or 0)):
+        yield Finding(bond.path, problem, "set COMMISSION_RATE, COMMISSION_MAX_RATE, COMMISSION_MAX_CHANGE_RATE")
+    if not any(bond.description.values()):
+        yield Finding(bond.path, "its description is empty", "give the validator a moniker (MONIKER)")
+    for name, longest in _LONGEST.items():
+        if (length := len(str(bond.description.get(name, "")).encode())) > longest:
+            yield Finding(bond.path, f"its {name} has {length} bytes, more than {longest}", "shorten it")
+
+
+def _limits(bond: Bond, params: Mapping[str, Any]) -> Iterator[Finding]:
+    most = int((params.get("block") or {}).get("max_gas") or -1)
+    if 0 < most < bond.gas:
+        yield Finding(bond.path, f"its gas, {bond.gas}, is above the block's max_gas, {most}", "raise max_gas")
+    types = (params.get("validator") or {}).get("pub_key_types")
+    if not bond.consensus_key:
+        yield Finding(bond.path, "it has no consensus key", "make it again with the node's key (pubkey)")
+    elif types and bond.key_type and bond.key_type not in types:
+        yield Finding(bond.path, f"its key is {bond.key_type}, none of pub_key_types", "add it to them")
+
+
+def _taken(source: Source, found: list[Bond]) -> Iterator[Finding]:
+    """An operator has one validator, and a consensus key is of one, those of an exported state included."""
+    runs = source.runs(source.find("app_state", "staking", "validators"))
+    standing = {str(validator.get("operator_address")) for run in runs for validator in run.values}
+    operators = Counter(bond.operator for bond in found)
+    keys = Counter(bond.consensus_key for bond in found)
+    for bond in found:
+        if operators[bond.operator] > 1 or bond.operator in standing:
+            yield Finding(bond.path, f"{bond.operator} is another validator's operator too", "leave one of the two out")
+        elif bond.consensus_key and keys[bond.consensus_key] > 1:
+            problem = f"its consensus key {bond.consensus_key} is another validator's too"
+            yield Finding(bond.path, problem, "give each node its own key")
+
+
+def _funded(source: Source, found: list[Bond]) -> Iterator[Finding]:
+    wanted = {bond.delegator for bond in found}
+    known, funds = _accounts(source, wanted) if found[0].modern else _old_accounts(source, wanted)
+    for bond in found:
+        if bond.delegator not in known:
+            place = "app_state.auth.accounts" if bond.modern else "the accounts of app_state"
+            yield Finding(bond.path, f"{bond.delegator} has no account in {place}", "add it there")
+            continue
+        needed = Counter({bond.denom: bond.amount}) + Counter(bond.fees)
+        for denom, amount in needed.items():
+            if (has := funds.get(bond.delegator, {}).get(denom, 0)) < amount:
+                what = f"bonds {amount}{denom}" if denom not in bond.fees else f"bonds and pays {amount}{denom}"
+                problem = f"{bond.delegator} {what}, and has {has}{denom}"
+                yield Finding(bond.path, problem, "give it more (COINS), or let it bond less (VALIDATOR_STAKE)")
+
+
+Accounts = tuple[set[str], Mapping[str, Mapping[str, int]]]
+"""Those of some addresses that have an account, and what each has."""
+
+
+def _accounts(source: Source, wanted: set[str]) -> Accounts:
     known = {
         account["address"]
         for run in source.runs(source.find("app_state", "auth", "accounts"))
@@ -59,37 +119,28 @@ def _funded(source: Source, bonds: list[_Bond]) -> Iterator[Finding]:
         for balance in run.values
         if balance["address"] in wanted
     }
-    for bond in bonds:
-        if bond.delegator not in known:
-            yield Finding(bond.path, f"{bond.delegator} has no account in app_state.auth.accounts", "add it there")
-        elif (has := funds.get(bond.delegator, {}).get(bond.denom, 0)) < bond.amount:
-            problem = f"{bond.delegator} bonds {bond.amount}{bond.denom}, and has {has}{bond.denom}"
-            yield Finding(bond.path, problem, "give it more (COINS), or let it bond less (VALIDATOR_STAKE)")
+    return known, funds
 
 
-def _bonds(source: Source) -> Iterator[_Bond]:
-    number = 0
-    for run in source.runs(source.find(*_PATH)):
-        for gentx in run.values:
-            for message in (gentx.get("body") or {}).get("messages") or []:
-                if str(message.get("@type")).endswith(".MsgCreateValidator"):
-                    yield _bond(f"{'.'.join(_PATH)}.{number}", message, gentx)
-            number += 1
+def _old_accounts(source: Source, wanted: set[str]) -> Accounts:
+    """Up to SDK 0.39 an account has its coins itself; ``app_state.accounts`` was the first place."""
+    funds = {
+        str(account["address"]): held(account)
+        for place in (("accounts",), ("auth", "accounts"))
+        for run in source.runs(source.find("app_state", *place))
+        for account in map(_flat, run.values)
+        if account.get("address") in wanted
+    }
+    return set(funds), funds
 
 
-def _bond(path: str, message: Mapping[str, Any], gentx: Mapping[str, Any]) -> _Bond:
-    value = message["value"]
-    gas = ((gentx.get("auth_info") or {}).get("fee") or {}).get("gas_limit") or 0
-    key_type = str(message["pubkey"]["@type"]).split(".")[-2]  # /cosmos.crypto.ed25519.PubKey
-    return _Bond(path, _delegator(message), str(value["denom"]), int(value["amount"]), key_type, int(gas))
-
-
-def _delegator(message: Mapping[str, Any]) -> str:
-    """The account that bonds: newer SDKs leave its address out, and take the operator's."""
-    if address := message.get("delegator_address"):
-        return str(address)
-    prefix, raw = decode_address(str(message["validator_address"]))
-    return encode_address(prefix.removesuffix("valoper"), raw)
+def _flat(account: Mapping[str, Any]) -> dict[str, Any]:
+    """Address and coins of an account: its own, or those of the ``value`` and base account in it."""
+    flat: dict[str, Any] = {}
+    for inner in account.values():
+        if isinstance(inner, Mapping):
+            flat |= _flat(inner)
+    return flat | {name: account[name] for name in ("address", "coins") if name in account}
 
 
 def _parameters(source: Source) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from exposer.genesis.accounts import base_account
 from exposer.genesis.finding import Finding
 from exposer.genesis.gentxs import gentxs
 from exposer.genesis.source import FORMS, Source
+from exposer.genesis.validators import is_consumer, validators
 
 _BANK = ("app_state", "bank")
 _GOV = ("app_state", "gov")
@@ -59,19 +60,6 @@ def _chain_id(source: Source, expected: str) -> Iterator[Finding]:
         yield Finding("chain_id", "not 1 to 50 characters", "name the chain")
     elif expected and found != expected:
         yield Finding("chain_id", f"{found!r} is not {expected!r}", "set CHAIN_ID to it")
-
-
-def _validators(source: Source) -> Iterator[Finding]:
-    if source.get("validators") or source.get("consensus", "validators"):
-        return
-    gentxs, state = source.find("app_state", "genutil", "gen_txs"), source.find("app_state", "staking", "validators")
-    if any(True for _ in source.runs(gentxs)):
-        return
-    standing = (validator for run in source.runs(state) for validator in run.values)
-    if not any(
-        validator.get("status") == "BOND_STATUS_BONDED" and not validator.get("jailed") for validator in standing
-    ):
-        yield Finding("app_state.genutil.gen_txs", "no validator anywhere", "collect at least one gentx")
 
 
 def _voting(source: Source) -> Iterator[Finding]:
@@ -124,7 +112,7 @@ def _bank(source: Source) -> Iterator[Finding]:
             problem = f"{stated.get(denom, 0)}{denom} stated, {held.get(denom, 0)}{denom} in the balances"
             yield Finding("app_state.bank.supply", problem, "make them equal, or leave the supply out")
     denom = source.get("app_state", "staking", "params", "bond_denom")
-    if isinstance(denom, str) and not held.get(denom):
+    if isinstance(denom, str) and not held.get(denom) and not is_consumer(source):
         cure = f"fund an account with {denom} (COINS), or set DENOM to a funded denomination"
         yield Finding("app_state.staking.params.bond_denom", f"nobody has any {denom}", cure)
 
@@ -177,4 +165,4 @@ def _consensus(source: Source) -> Iterator[Finding]:
         yield Finding(ignored, "this chain's SDK does not read it", f"write to {read}")
 
 
-_CHECKS = (_validators, _voting, _bank, _duplicates, _consensus, gentxs)
+_CHECKS = (validators, _voting, _bank, _duplicates, _consensus, gentxs)

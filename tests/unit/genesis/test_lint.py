@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from json_documents import write
 
-from exposer.accounts.address import encode_address
 from exposer.cli import main
 from exposer.errors import BadInputError
 from exposer.genesis.finding import Finding
@@ -97,52 +96,6 @@ def test_what_will_not_run_is_found(tmp_path: Path, path: str, value: object, wh
         refuse_unrunnable(file, "c-1")
 
 
-VALIDATOR = encode_address("cosmos", b"\x01" * 20)
-GENTX: dict[str, Any] = {
-    "body": {
-        "messages": [
-            {
-                "@type": "/cosmos.staking.v1beta1.MsgCreateValidator",
-                "delegator_address": "",
-                "validator_address": encode_address("cosmosvaloper", b"\x01" * 20),
-                "pubkey": {"@type": "/cosmos.crypto.ed25519.PubKey", "key": ""},
-                "value": {"denom": "stake", "amount": "3"},
-            }
-        ]
-    },
-    "auth_info": {"fee": {"gas_limit": "200000"}},
-}
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "problem"),
-    [
-        ("consensus.params.block.max_gas", "-1", None),
-        ("consensus.params.block.max_gas", "200000", None),
-        ("consensus.params.block.max_gas", "199999", "its gas, 200000, is above the block's max_gas, 199999"),
-        ("consensus.params.validator", {"pub_key_types": ["ed25519"]}, None),
-        ("consensus.params.validator", {"pub_key_types": ["secp256k1"]}, "its key is ed25519, none of pub_key_types"),
-        ("app_state.staking.params.bond_denom", "atom", "it bonds stake, and bond_denom is atom"),
-        ("app_state.auth.accounts", [], f"{VALIDATOR} has no account"),
-        ("app_state.bank.balances", [], f"{VALIDATOR} bonds 3stake, and has 0stake"),
-        ("app_state.bank.balances", [{"address": VALIDATOR}], f"{VALIDATOR} bonds 3stake, and has 0stake"),
-    ],
-)
-def test_a_gentx_that_cannot_succeed_is_found(tmp_path: Path, path: str, value: object, problem: str | None) -> None:
-    """The chain panics at its start where a validator's own transaction contradicts the rest of the genesis."""
-    document = changed("app_state.genutil.gen_txs", [GENTX])
-    document["app_state"]["auth"]["accounts"] = [{"address": VALIDATOR}]
-    document["app_state"]["bank"]["balances"][0]["address"] = VALIDATOR
-    inner = document
-    *parents, last = path.split(".")
-    for key in parents:
-        inner = inner[key]
-    inner[last] = value
-    told = [finding.problem for finding in found(tmp_path, document) if "gen_txs" in finding.path]
-
-    assert told == ([] if problem is None else [problem + " in app_state.auth.accounts" * problem.endswith("account")])
-
-
 def test_accounts_without_an_address_and_balances_without_coins_are_no_finding(tmp_path: Path) -> None:
     """Two accounts that have none are no duplicates, and coins may be null or left out where there are none."""
     document = changed("app_state.auth.accounts", [{}, {}])
@@ -162,28 +115,6 @@ def test_the_layout_of_sdk_047_wants_the_old_place(tmp_path: Path) -> None:
     old = {**SOUND, "initial_height": "1", "consensus_params": {"block": {}}}
 
     assert [finding.path for finding in found(tmp_path, old)] == ["consensus.params"]
-
-
-@pytest.mark.parametrize("holder", [{"validators": [{}]}, {"consensus": {"validators": [{}]}}])
-def test_validators_may_stand_in_the_document_itself(tmp_path: Path, holder: dict[str, Any]) -> None:
-    """A chain without an SDK names its validators beside the application state."""
-    assert found(tmp_path, {"chain_id": "c", **holder}) == []
-
-
-@pytest.mark.parametrize(
-    ("state", "problems"),
-    [
-        ({"status": "BOND_STATUS_BONDED", "jailed": False}, []),
-        ({"status": "BOND_STATUS_BONDED", "jailed": True}, ["no validator anywhere"]),
-        ({"status": "BOND_STATUS_UNBONDED", "jailed": False}, ["no validator anywhere"]),
-    ],
-)
-def test_only_a_bonded_validator_counts(tmp_path: Path, state: dict[str, Any], problems: list[str]) -> None:
-    """Validators of a state that are jailed or unbonded make no block."""
-    document = changed("app_state.genutil.gen_txs", [])
-    document["app_state"]["staking"]["validators"] = [state]
-
-    assert [finding.problem for finding in found(tmp_path, document)] == problems
 
 
 def test_the_main_networks_genesis_is_sound(shared_genesis: Path) -> None:
