@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ from exposer.genesis.source import Change, Source
 
 _FIELD = "GENESIS_PATCH"
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # each element has one name
+_CONSENSUS = (("consensus", "params"), ("consensus_params",))
+"""Where consensus parameters are: from SDK 0.50 on, and before."""
 Path = tuple[str, ...]
 Wish = tuple[str, Any]
 """A key or a dotted path, and what to merge there."""
@@ -30,7 +32,8 @@ def patch(source: Source, wishes: Iterable[Wish]) -> list[Change]:
     is written is that key; else its dots part names, and numbers of array elements. All else stays, to the byte.
 
     Raises:
-        BadInputError: a path that the genesis has not, where a typing error would pass silently, with the nearest name.
+        BadInputError: a path that the genesis has not, where a typing error would pass silently, with the nearest name;
+            or an object where it has null, and the path that is read.
     """
     merge = _Merge(source)
     for key, value in wishes:
@@ -53,6 +56,8 @@ class _Merge:
         elif isinstance(value, Mapping) and self._source.members(place.span):
             for name, inner in value.items():
                 self.resolve(place, name, inner)
+        elif isinstance(value, Mapping) and (read := self._twin(place, value)):
+            raise BadInputError(f"{_FIELD}: {'.'.join(place.path)} is null, and nobody reads it; write to {read}")
         else:
             self._settle(place, value)
 
@@ -76,10 +81,34 @@ class _Merge:
         for count in range(len(names), 0, -1):
             if (name := ".".join(names[:count])) in members:
                 return _Place((*at.path, name), members[name]), ".".join(names[count:])
-        raise BadInputError(f"{_FIELD}: this genesis has no {'.'.join((*at.path, key))}; {_hint(names[0], members)}")
+        hint = self._hint(at, names, members)
+        raise BadInputError(f"{_FIELD}: this genesis has no {'.'.join((*at.path, key))}; {hint}")
 
+    def _hint(self, at: _Place, names: Sequence[str], members: Mapping[str, Span]) -> str:
+        asked = (*at.path, *names)
+        for former, latter in (_CONSENSUS, _CONSENSUS[::-1]):
+            if asked[: len(former)] == former and self._source.find(*latter):
+                return f"it is read from {'.'.join((*latter, *asked[len(former) :]))}"
+        if read := self._twin(at, names):
+            return f"it is read from {read}.{'.'.join(names)}"
+        if near := difflib.get_close_matches(names[0], members, n=1):
+            return f"did you mean {near[0]!r}?"
+        return f"there is: {', '.join(sorted(members)[:12]) or 'nothing'}"
 
-def _hint(name: str, members: Mapping[str, Span]) -> str:
-    if near := difflib.get_close_matches(name, members, n=1):
-        return f"did you mean {near[0]!r}?"
-    return f"there is: {', '.join(sorted(members)[:12]) or 'nothing'}"
+    def _twin(self, place: _Place, names: Iterable[str]) -> str:
+        """The path that an SDK reads in the place of one where the genesis has null, so that nobody reads it.
+
+        Such a place is what a later SDK left of an earlier one's (``gov.voting_params``, now in ``gov.params``): its
+        names are in an object beside it. ``app_state.consensus`` has no genesis of its own at all.
+        """
+        if self._source.kind(place.span) != "n":
+            return ""
+        if place.path == ("app_state", "consensus"):
+            return next((".".join(path) for path in _CONSENSUS if self._source.find(*path)), "")
+        *parents, own = place.path
+        beside = self._source.find(*parents)
+        wanted = {name.partition(".")[0] for name in names}
+        for name, span in (self._source.members(beside) if beside else {}).items():
+            if name != own and wanted & self._source.members(span).keys():
+                return ".".join((*parents, name))
+        return ""

@@ -147,6 +147,73 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path, wishes: list[tuple[
         patched(write(tmp_path / "g.json", GENESIS), *wishes)
 
 
+TWINS: dict[str, Any] = {
+    "chain_id": "c-1",
+    "consensus": {"params": {"block": {"max_gas": "-1"}}},
+    "app_state": {
+        "consensus": None,
+        "gov": {
+            "voting_params": None,
+            "tally_params": None,
+            "other": None,
+            "params": {"voting_period": "1h", "quorum": "0.3"},
+        },
+        "auth": {"accounts": [{"pub_key": None, "address": "a"}]},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        (
+            ("app_state.gov.voting_params", {"voting_period": "9s"}),
+            r"gov\.voting_params is null.* write to app_state\.gov\.params",
+        ),
+        (
+            ("app_state", {"gov": {"tally_params": {"quorum": "0.1", "veto_threshold": "0.3"}}}),
+            r"write to app_state\.gov\.params",
+        ),
+        (("app_state.gov.voting_params.voting_period", "9s"), r"it is read from app_state\.gov\.params\.voting_period"),
+        (
+            ("app_state.consensus", {"params": {"block": {}}}),
+            r"app_state\.consensus is null.* write to consensus\.params",
+        ),
+        (("consensus_params", {"block": {"max_gas": "5"}}), r"no consensus_params; it is read from consensus\.params$"),
+        (("consensus_params.block.max_gas", "5"), r"it is read from consensus\.params\.block\.max_gas"),
+    ],
+)
+def test_a_place_that_nobody_reads_is_refused(tmp_path: Path, wish: tuple[str, Any], told: str) -> None:
+    """What is written where an SDK reads no more has no effect; the place that it reads is named."""
+    with pytest.raises(BadInputError, match=f"GENESIS_PATCH: .*{told}"):
+        patched(write(tmp_path / "g.json", TWINS), wish)
+
+
+def test_consensus_parameters_before_sdk_050_are_named_too(tmp_path: Path) -> None:
+    """The other way round it is the old place that is read."""
+    with pytest.raises(BadInputError, match=r"it is read from consensus_params\.block\.max_gas"):
+        patched(
+            write(tmp_path / "g.json", {"consensus_params": {"block": {}}}), ("consensus.params.block.max_gas", "5")
+        )
+
+
+@pytest.mark.parametrize(
+    ("wish", "place"),
+    [
+        (("app_state.auth.accounts.0.pub_key", {"@type": "/a"}), ("auth", "accounts", 0, "pub_key")),
+        (("app_state.gov.other", {"unknown": 1}), ("gov", "other")),
+        (("app_state.gov.tally_params", None), ("gov", "tally_params")),
+    ],
+)
+def test_null_without_a_twin_may_become_an_object(tmp_path: Path, wish: tuple[str, Any], place: Any) -> None:
+    """What has no living counterpart beside it is there to be filled."""
+    found = json.loads(patched(write(tmp_path / "g.json", TWINS), wish))["app_state"]
+    for part in place:
+        found = found[part]
+
+    assert found == wish[1]
+
+
 LAYOUTS: dict[str, dict[str, Any]] = {
     "before 0.47": {
         "consensus_params": {"evidence": {"max_age_duration": "172800000000000"}},
