@@ -9,15 +9,19 @@ import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ParamSpec, TypeVar
 
 from exposer.client import Client
 from exposer.errors import TemporaryError
-from exposer.protobuf import child, count, fields, string
+from exposer.protobuf import child, count, fields, message, number, parse, string
 
 _CLIP = 500  # characters of a node's own words that a log gets
 _BONDED = 3
-_STATUS_FIELD, _JAILED_FIELD = 4, 3
+_STATUS_FIELD, _JAILED_FIELD, _TOKENS_FIELD = 4, 3, 5
+_MAX_VALIDATORS_FIELD, _MIN_COMMISSION_FIELD = 2, 6
+_DECIMALS = 18  # of the SDK's decimals, which are integers on the wire
+_PAGE = 100
 _CONSENSUS_KEY = (2, 2, 1)  # the key in the value of the Any
 
 
@@ -35,8 +39,18 @@ class ValidatorState:
 
     bonded: bool
     jailed: bool
+    tokens: int
+    """What is bonded to it, in the bond denomination."""
     consensus_key: bytes
     """The public key that its blocks are signed with, without its type."""
+
+
+@dataclass(frozen=True)
+class StakingParams:
+    """What the staking module asks of validators."""
+
+    max_validators: int
+    min_commission_rate: Decimal
 
 
 @dataclass(frozen=True)
@@ -88,13 +102,30 @@ class Node:
         """The validator of this operator (``cosmos.staking.v1beta1.Query/Validator``), or None while there is none."""
         answer = self._query("/cosmos.staking.v1beta1.Query/Validator", string(1, operator))
         validator = fields(answer or b"").get(1)
-        if not isinstance(validator, bytes):
-            return None
-        return ValidatorState(
-            bonded=count(validator, _STATUS_FIELD) == _BONDED,
-            jailed=bool(count(validator, _JAILED_FIELD)),
-            consensus_key=child(validator, *_CONSENSUS_KEY),
-        )
+        return _validator(validator) if isinstance(validator, bytes) else None
+
+    @_sensible
+    def staking(self) -> StakingParams:
+        """The parameters of the staking module (``cosmos.staking.v1beta1.Query/Params``)."""
+        params = child(self._query("/cosmos.staking.v1beta1.Query/Params", b"") or b"", 1)
+        least = int(child(params, _MIN_COMMISSION_FIELD) or b"0")  # not there before SDK 0.46
+        return StakingParams(count(params, _MAX_VALIDATORS_FIELD), Decimal(least).scaleb(-_DECIMALS).normalize())
+
+    @_sensible
+    def unit_of_power(self) -> int:
+        """How many tokens make one unit of voting power, a power of ten: one validator's tokens by its power.
+
+        The chain tells it nowhere. Raises `TemporaryError` where no bonded validator is in the set of consensus yet.
+        """
+        listed = self._call("/validators?per_page=100")["validators"]
+        power = {base64.b64decode(one["pub_key"]["value"]): int(one["voting_power"]) for one in listed}
+        asked = string(1, "BOND_STATUS_BONDED") + message(2, number(3, _PAGE))
+        for field, answer in parse(self._query("/cosmos.staking.v1beta1.Query/Validators", asked) or b""):
+            if field == 1 and isinstance(answer, bytes):
+                validator = _validator(answer)
+                if units := power.get(validator.consensus_key):
+                    return int(10 ** (len(str(validator.tokens // units)) - 1))
+        raise TemporaryError("no validator of the staking module is in the set of consensus")
 
     @_sensible
     def transaction(self, tx_hash: str) -> TxResult | None:
@@ -123,6 +154,16 @@ class Node:
             told = str(document.get("error"))[:_CLIP]
             raise TemporaryError(f"the node at {self._client.url} answers with an error: {told}")
         return document["result"]
+
+
+def _validator(encoded: bytes) -> ValidatorState:
+    """``cosmos.staking.v1beta1.Validator``."""
+    return ValidatorState(
+        bonded=count(encoded, _STATUS_FIELD) == _BONDED,
+        jailed=bool(count(encoded, _JAILED_FIELD)),
+        tokens=int(child(encoded, _TOKENS_FIELD) or b"0"),
+        consensus_key=child(encoded, *_CONSENSUS_KEY),
+    )
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -8,15 +8,16 @@ further validator of the genesis, keys add and gentx.
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from exposer.accounts.address import ALGORITHMS, Algorithm, decode_address
-from exposer.accounts.coins import STAKE_SHARE, render_coins
+from exposer.accounts.coins import render_coins
 from exposer.accounts.hd import at_index
 from exposer.accounts.keyfile import Key
+from exposer.accounts.power import unit_of_power
 from exposer.errors import BadInputError, MismatchError
 from exposer.genesis import document as documents
 from exposer.genesis.accounts import Shape, Signer, add_accounts, first_shape, signers
@@ -27,6 +28,7 @@ from exposer.genesis.lint import refuse_unrunnable
 from exposer.genesis.source import Source
 from exposer.genesis.vesting import unix_seconds
 from init_scripts.binary import KEYRING, BinaryFailedError, ChainBinary
+from init_scripts.bonding import refuse_no_power
 from init_scripts.dialect import Dialect, probe
 from init_scripts.genesis_source import open_genesis, refuse_old_validators, refuse_other_denom
 from init_scripts.gentx import add_gentxs
@@ -36,15 +38,6 @@ from init_scripts.settings import IdentitySettings, PodSettings
 _ID_LIMIT = 50  # characters (CometBFT, types.MaxChainIDLen)
 _MONIKER = "node"
 _LEAST_MEMORY = 1 << 29  # bytes, for Go's runtime in the binary
-
-
-def default_stake(coins: Mapping[str, int], denom: str) -> dict[str, int]:
-    """What a validator bonds of its ``coins``; raises `BadInputError` where it has none of the bond denomination."""
-    if coins.get(denom, 0) < STAKE_SHARE:
-        raise BadInputError(
-            f"COINS: no {denom} to bond; give at least {STAKE_SHARE}{denom}, or set DENOM to what is funded"
-        )
-    return {denom: coins[denom] // STAKE_SHARE}
 
 
 @dataclass(frozen=True)
@@ -68,6 +61,8 @@ class Wanted:
     """What addresses have to begin with; empty leaves it to the binary."""
     gas_prices: str = ""
     """What a validator's own transaction in the genesis pays for its gas, where a fee market wants that."""
+    rates: Mapping[str, str] = field(default_factory=dict)
+    """A validator's commission: what ``gentx`` calls its rates -> their values."""
 
 
 def make_genesis(
@@ -91,6 +86,7 @@ def make_genesis(
     account = _home_with_key(binary, settings, validator, denom)
     if wanted.prefix not in {"", account.prefix}:
         raise BadInputError(f"BECH32_PREFIX: this binary's addresses begin with {account.prefix}1; leave it out")
+    refuse_no_power(wanted.stake, unit_of_power(settings.denom, ethereum=account.algorithm == "eth_secp256k1"))
     path, base = stage / "config/genesis.json", stage / "base.json"
     if not dialect.default_denom:
         _redenominate(path, settings.denom)
@@ -111,7 +107,7 @@ def make_genesis(
             own=validator,
             others=others,
             stake=render_coins(wanted.stake),
-            flags=lambda key: _gentx_flags(wanted.gas_prices, signing[addresses[key]]),
+            flags=lambda key: _gentx_flags(wanted, signing[addresses[key]]),
         )
         gentxs = documents.load(path)["app_state"]["genutil"]["gen_txs"]
         compose(source, path, Parts(settings.chain_id, time, account.prefix, grants, shape, gentxs))
@@ -224,12 +220,13 @@ def _grants(
     return grants
 
 
-def _gentx_flags(gas_prices: str, signer: Signer) -> list[str]:
+def _gentx_flags(wanted: Wanted, signer: Signer) -> list[str]:
     """An account of a chain that ran has a number and a sequence, which its signature has to name."""
-    fees = ["--gas-prices", gas_prices] if gas_prices else []
+    terms = [f"--{name}={value}" for name, value in wanted.rates.items()]
+    terms += ["--gas-prices", wanted.gas_prices] if wanted.gas_prices else []
     if not any(signer):
-        return fees
-    return [*fees, "--offline", "--account-number", str(signer.number), "--sequence", str(signer.sequence)]
+        return terms
+    return [*terms, "--offline", "--account-number", str(signer.number), "--sequence", str(signer.sequence)]
 
 
 def _redenominate(path: Path, denom: str) -> None:

@@ -16,6 +16,7 @@ from exposer.records import digest_input
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
 from init_scripts.binary import ChainBinary
+from init_scripts.bonding import COMMISSION, CommissionSettings, default_stake
 from init_scripts.dialect import Dialect
 from init_scripts.founder import empty, find_network, refuse_stranger
 from init_scripts.gentx import forget_keyring
@@ -31,7 +32,7 @@ from init_scripts.step import run_step
 STEP = "init-genesis"
 
 
-class GenesisSettings(JoinerSettings):
+class GenesisSettings(JoinerSettings, CommissionSettings):
     """The environment of ``init-genesis``."""
 
     coins: str = Field("100000000000000stake", description="what every funded account has")
@@ -58,7 +59,7 @@ class GenesisSettings(JoinerSettings):
     INPUTS: ClassVar[tuple[str, ...]] = (
         *JoinerSettings.INPUTS,
         *("node_name", "hostname", "hd_path", "coin_type", "coins", "num_relayers", "faucet_enabled"),
-        *("validator_set", "validator_stake", "gas_prices", "genesis_time", "genesis_balances"),
+        *("validator_set", "validator_stake", "gas_prices", "genesis_time", "genesis_balances", *COMMISSION),
         *("genesis_from", "genesis_from_sha256"),
     )
     SCRIPTS: ClassVar[tuple[str, ...]] = (*JoinerSettings.SCRIPTS, "update_script")
@@ -184,13 +185,14 @@ def _cosmos(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
     stake = settings.validator_stake
     wanted = cosmos.Wanted(
         coins=coins,
-        stake=parse_coins(stake, "VALIDATOR_STAKE") if stake else cosmos.default_stake(coins, settings.denom),
+        stake=parse_coins(stake, "VALIDATOR_STAKE") if stake else default_stake(coins, settings.denom),
         funded=settings.funded,
         balances=settings.genesis_balances,
         genesis_time=settings.genesis_time,
         base=settings.genesis_from,
         base_sha256=settings.genesis_from_sha256,
         gas_prices=settings.gas_prices,
+        rates=settings.rates,
         prefix=settings.bech32_prefix,
     )
     return cosmos.make_genesis(

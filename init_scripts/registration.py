@@ -1,10 +1,11 @@
 """The way of a pod's account to a validator; any part of it can be done again."""
 
 import base64
+import contextlib
 import json
 import logging
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import Field
@@ -16,22 +17,21 @@ from exposer.identity import PublicKey, validator_public_key
 from exposer.rpc import Node, TxResult
 from init_scripts.backoff import Backoff, Patience
 from init_scripts.binary import KEYRING, BinaryFailedError, ChainBinary
-from init_scripts.cosmos import default_stake
+from init_scripts.bonding import CommissionSettings, default_stake
 from init_scripts.credit import ask_faucet
 from init_scripts.dialect import describes_validator_by_file
 from init_scripts.identity_files import VALIDATOR_KEY
 from init_scripts.script import run_script
-from init_scripts.settings import GAS_PRICES, GasPrices, PodSettings, Seconds, Url, ValidatorSet
+from init_scripts.settings import GAS_PRICES, GasPrices, Seconds, Url, ValidatorSet
 
 STEP = "create-validator"
 log = logging.getLogger(STEP)
 _HALF_A_BLOCK = Backoff(first=0.25, cap=2.0)
 _IN_A_BLOCK = 30.0  # seconds; longer than any chain's blocks take, in a network that makes any
 _INSUFFICIENT_FEE = ("sdk", 13)  # cosmos-sdk, types/errors: codespace and code
-_COMMISSION = {"commission-rate": "0.1", "commission-max-rate": "0.2", "commission-max-change-rate": "0.01"}
 
 
-class CreateValidatorSettings(PodSettings):
+class CreateValidatorSettings(CommissionSettings):
     """The environment of ``create-validator``."""
 
     node_url: Url = Field("http://127.0.0.1:26657", description="the RPC of this pod's node")
@@ -94,7 +94,14 @@ class Registration:
             self._refuse_another(state.consensus_key)
             if state.jailed:
                 raise TemporaryError(self._how_to_unjail())
-            log.info("%s is a validator (%s)", self.operator, "bonded" if state.bonded else "not bonded yet")
+            if not state.bonded:
+                self._refuse_no_power(state.tokens)
+                most = self.node.staking().max_validators
+                raise TemporaryError(
+                    f"{self.operator} is a validator and not bonded, so it signs no blocks: its {state.tokens}"
+                    f"{self.settings.denom} are not among the {most} largest stakes (max_validators)"
+                )
+            log.info("%s is a validator (bonded)", self.operator)
             return True
         balance = self.node.balance(self.address, self.settings.denom)
         if balance == 0:
@@ -133,8 +140,10 @@ class Registration:
     def _submit(self, balance: int) -> str:
         """Sign and send the transaction; returns its hash."""
         settings = self.settings
-        stake = parse_coins(settings.validator_stake, "VALIDATOR_STAKE") if settings.validator_stake else None
-        amount = render_coins(stake or default_stake({settings.denom: balance}, settings.denom))
+        own = parse_coins(settings.validator_stake, "VALIDATOR_STAKE") if settings.validator_stake else None
+        stake = own or default_stake({settings.denom: balance}, settings.denom)
+        self._refuse_what_fails(stake)
+        amount = render_coins(stake)
         prices = ("--gas-prices", settings.gas_prices) if settings.gas_prices else ()
         fees = ("--fees", settings.fees) if settings.fees else prices  # the SDK takes one of the two
         by_file = describes_validator_by_file(self.binary)
@@ -150,6 +159,25 @@ class Registration:
             raise TemporaryError(f"the node refused the transaction:\n{answer.get('raw_log', '')}")
         log.info("sent %s, bonding %s", answer["txhash"], amount)
         return str(answer["txhash"])
+
+    def _refuse_what_fails(self, stake: Mapping[str, int]) -> None:
+        """Raises `BadInputError` for what the chain would refuse, or take without effect, before anything is paid.
+
+        A node that answers none of it is no reason to stop: the transaction itself shows then what becomes of it.
+        """
+        with contextlib.suppress(TemporaryError):
+            if problem := self.settings.commission.problem(self.node.staking().min_commission_rate):
+                raise BadInputError(f"COMMISSION_RATE: {problem} (commission in a network file)")
+        self._refuse_no_power(stake.get(self.settings.denom, 0))
+
+    def _refuse_no_power(self, tokens: int) -> None:
+        with contextlib.suppress(TemporaryError):
+            if tokens < (unit := self.node.unit_of_power()):
+                denom = self.settings.denom
+                raise BadInputError(
+                    f"{tokens}{denom} is no voting power: one unit is {unit}{denom}, and {self.operator} would sign no "
+                    f"blocks; bond more (VALIDATOR_STAKE), or give the account more (coins, faucet.amount)"
+                )
 
     def _submit_by_script(self) -> None:
         """Let the script send what makes this account a validator, and give it time to be in a block."""
@@ -167,7 +195,7 @@ class Registration:
         values = {
             "amount": amount,
             "moniker": self.settings.node_name,
-            **_COMMISSION,
+            **self.settings.rates,
             "min-self-delegation": "1",
         }
         if by_file:

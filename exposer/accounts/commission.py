@@ -27,10 +27,10 @@ class Commission(NamedTuple):
     def problem(self, least: Decimal = Decimal(0)) -> str:
         """Why a chain with this ``min_commission_rate`` refuses it; empty where it does not."""
         if not 0 <= self.max_rate <= 1:
-            return f"the commission's max rate, {self.max_rate:f}, is not from 0 to 1"
+            return f"the commission's max rate, {self.max_rate}, is not from 0 to 1"
         for name, rate in (("rate", self.rate), ("max change rate", self.max_change_rate)):
             if not 0 <= rate <= self.max_rate:
-                return f"the commission's {name}, {rate:f}, is not from 0 to its max rate, {self.max_rate:f}"
+                return f"the commission's {name}, {rate}, is not from 0 to its max rate, {self.max_rate}"
         if self.rate < least:
-            return f"the commission's rate, {self.rate:f}, is below the chain's min_commission_rate, {least:f}"
+            return f"the commission's rate, {self.rate}, is below the chain's min_commission_rate, {least}"
         return ""

@@ -22,7 +22,17 @@ from exposer.network.plan import steps_of
 from exposer.network.site import PodPorts, Role
 
 _NEEDED_BY_CUSTOM = ("binary", "prefix", "denom", "coins")
-_OF_ACCOUNTS = ("prefix", "denom", "coins", "hdPath", "coinType", "balances", "gasPrices", "minimumGasPrices")
+_OF_ACCOUNTS = (
+    "prefix",
+    "denom",
+    "coins",
+    "hdPath",
+    "coinType",
+    "balances",
+    "gasPrices",
+    "minimumGasPrices",
+    "commission",
+)
 _FILES_OF_APPLICATIONS = ("app.toml", "client.toml")
 _OF_APPLICATIONS = (
     *(("ports", name) for name in ("rest", "grpc", "grpc-web", "json-rpc", "ws", "faucet")),

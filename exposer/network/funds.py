@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from exposer.accounts.coins import STAKE_SHARE, parse_coins
+from exposer.accounts.coins import parse_coins
 from exposer.errors import BadInputError
 from exposer.genesis.addresses import AddressForm
 from exposer.genesis.grants import Grants
 from exposer.genesis.vesting import parse_vesting
+from exposer.network.bonding import faults_of_bonding, joins
 from exposer.network.file.chains import ChainFacts, faucet_of, resolve
 from exposer.network.file.fields import PRICE
 from exposer.network.file.model import Chain, Network
@@ -29,22 +30,18 @@ def faults_of_funds(network: Network, place: int) -> Iterator[Fault]:
         return
     for location, text in (*_of_coins(chain, facts, coins), *_of_balances(chain, facts)):
         yield (*at, *location), text
-    yield from _of_faucet(network, place, facts, coins)
+    unfunded = list(_of_faucet(network, place, facts, coins))
+    yield from unfunded
     yield from _of_gas(network, place, facts, coins)
-
-
-def joins(chain: Chain) -> bool:
-    """Whether validators of a chain with accounts join by a transaction."""
-    return chain.num_validators > 1 and chain.validators != "genesis"
+    if not unfunded:
+        yield from faults_of_bonding(network, place)
 
 
 def _of_coins(chain: Chain, facts: ChainFacts, coins: Mapping[str, int]) -> Iterator[Fault]:
     field: Location = ("coins",) if chain.coins else ("denom",)
     if facts.denom not in coins:
-        text = f"has no {facts.denom}, the denomination to bond; add for example 1000000{facts.denom} to coins"
+        text = f"has no {facts.denom}, the denomination to bond; add for example 100000000000{facts.denom} to coins"
         yield field, text
-    elif coins[facts.denom] < STAKE_SHARE:
-        yield field, f"has too little {facts.denom} to bond a part of; give at least {STAKE_SHARE}{facts.denom}"
 
 
 def _of_balances(chain: Chain, facts: ChainFacts) -> Iterator[Fault]:

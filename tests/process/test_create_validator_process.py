@@ -2,12 +2,13 @@
 
 import base64
 import json
+import re
 import signal
 import time
 from pathlib import Path
 
 import pytest
-from registration_world import ABSENT, node, respond, run, validator_pod, validator_with
+from registration_world import ABSENT, node, respond, run, staking, validator_pod, validator_with
 from scripted_server import Exchange, ScriptedServer, answer
 
 
@@ -76,6 +77,75 @@ def test_a_jailed_validator_is_no_success(pod: dict[str, str]) -> None:
     assert f"{pod['CHAIN_BIN']} tx slashing unjail --from validator-0 " in done.stderr
     assert f"--gas-prices 1stake --home {pod['CHAIN_DIR']}" in done.stderr
     assert not Path(pod["COUNT"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "least", "told"),
+    [
+        ({}, "150000000000000000", "COMMISSION_RATE: the commission's rate, 0.1, is below the chain's .*, 0.15 "),
+        ({"COMMISSION_RATE": "0.15"}, "150000000000000000", "50000stake is no voting power: one unit is 1000000stake"),
+        ({"VALIDATOR_STAKE": "999999stake"}, "", "999999stake is no voting power"),
+    ],
+)
+def test_what_the_chain_would_refuse_or_ignore_is_not_paid_for(
+    pod: dict[str, str], given: dict[str, str], least: str, told: str
+) -> None:
+    """The chain is asked for its least commission and its unit of power before anything is sent."""
+    with ScriptedServer(node(dict, others=staking(least=least))) as server:
+        done = run({**pod, **given, "NODE_URL": server.url})
+
+    assert done.returncode == 3, done.stderr
+    assert re.search(told, done.stderr), done.stderr
+    assert not Path(pod["COUNT"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "code", "told"),
+    [
+        (
+            999_999,
+            3,
+            "999999stake is no voting power: one unit is 1000000stake, and cosmos1address would sign no blocks",
+        ),
+        (10**6, 75, "its 1000000stake are not among the 7 largest stakes"),
+    ],
+)
+def test_a_validator_that_is_not_bonded_is_no_success(pod: dict[str, str], tokens: int, code: int, told: str) -> None:
+    """It is there and signs nothing: too little to be counted is final, another place in the order may change."""
+    unbonded = validator_with(bytes(32), status=1, tokens=tokens)
+    with ScriptedServer(node(dict, lambda: unbonded, staking(most=7))) as server:
+        done = run({**pod, "NODE_URL": server.url}, limit="1s")
+
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert not Path(pod["COUNT"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"COMMISSION_RATE": "0.3"}, "the commission's rate, 0.3, is not from 0 to its max rate, 0.2"),
+        ({"COMMISSION_MAX_RATE": "1.1"}, "COMMISSION_MAX_RATE"),
+        ({"COMMISSION_MAX_CHANGE_RATE": "0.21"}, "max change rate, 0.21, is not from 0 to its max rate, 0.2"),
+    ],
+)
+def test_a_commission_that_no_chain_takes_is_refused(pod: dict[str, str], given: dict[str, str], told: str) -> None:
+    """The rates are held to each other before the node is asked anything."""
+    done = run({**pod, **given})
+
+    assert done.returncode == 3
+    assert told in done.stderr
+
+
+def test_the_commission_is_what_is_asked_for(pod: dict[str, str]) -> None:
+    """The file that describes the validator has the three rates of the settings."""
+    rates = {"COMMISSION_RATE": "0.25", "COMMISSION_MAX_RATE": "0.5", "COMMISSION_MAX_CHANGE_RATE": "0.05"}
+    with ScriptedServer(node(lambda: {"error": "none"}, others=staking(least="250000000000000000"))) as server:
+        given = {**pod, **rates, "NODE_URL": server.url, "VALIDATOR_STAKE": "1000000stake"}
+        run(given, then='for word; do case "$word" in *.json) cp "$word" "$COUNT.json";; esac; done;', limit="2s")
+    described = json.loads(Path(f"{pod['COUNT']}.json").read_text())
+
+    assert [described[f"commission-{name}"] for name in ("rate", "max-rate", "max-change-rate")] == [*rates.values()]
 
 
 def test_nothing_that_is_killed_piles_up(pod: dict[str, str]) -> None:

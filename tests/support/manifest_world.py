@@ -24,7 +24,7 @@ chains:
     numValidators: 4
     image: registry.example/osmosis:v25
     metrics: true
-    faucet: {enabled: true, amount: 1000000uosmo}
+    faucet: {enabled: true, amount: 20000000uosmo}
     upgrade: {enabled: true, genesis: v25.0.0, upgrades: [{name: v26, version: v26.0.0}]}
     genesis: {presets: [fast-governance], app_state: {gov: {params: {quorum: "0.1"}}}}
     balances: [{address: osmo1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqmcn030, amount: 100uosmo}]

@@ -21,7 +21,7 @@ class Mistake(NamedTuple):
 
 
 CHAIN = MINIMAL + "    "
-CUSTOM = "chains:\n  - {id: a, name: custom, numValidators: 1, binary: b, prefix: p, denom: uaa, coins: 20uaa}\n"
+CUSTOM = "chains:\n  - {id: a, name: custom, numValidators: 1, binary: b, prefix: p, denom: uaa, coins: 20000000uaa}\n"
 FUNDED = "address: cosmos1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqnrql8a"
 CONFIG = "the plan's own, for steps and other pods go by it; use"
 KEYS = json.dumps(
@@ -91,7 +91,7 @@ MISTAKES: dict[str, Mistake] = {
     "bad coins": Mistake(CHAIN + "coins: lots\n", "6: chains[0].coins: must be coins like 100stake,5uatom"),
     "denom not in coins": Mistake(
         CHAIN + "coins: 5stake\n",
-        "6: chains[0].coins: has no uatom, the denomination to bond; add for example 1000000uatom to coins",
+        "6: chains[0].coins: has no uatom, the denomination to bond; add for example 100000000000uatom to coins",
     ),
     "bad denom": Mistake(
         CHAIN + "denom: a\n",
@@ -235,7 +235,51 @@ MISTAKES: dict[str, Mistake] = {
         "6: chains[0].balances[0]: address: 'juno1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq93ryqp' is no address of this chain",
     ),
     "too few coins": Mistake(
-        CHAIN + "coins: 5uatom\n", "6: chains[0].coins: has too little uatom to bond a part of; give at"
+        CHAIN + "coins: 19999999uatom\n",
+        "6: chains[0].coins: lets a validator bond 999999uatom, less than 1000000uatom, one unit of voting power",
+    ),
+    "too few coins of an EVM chain": Mistake(
+        CHAIN.replace("cosmoshub\n", "evmos\n") + "coins: 10000000000000000000aevmos\n",
+        "6: chains[0].coins: lets a validator bond 500000000000000000aevmos, less than 1000000000000000000aevmos, one",
+    ),
+    "too little for who joins": Mistake(
+        CHAIN + "faucet: {enabled: true, amount: 1000000uatom}\n",
+        "6: chains[0].faucet.amount: lets a validator bond 50000uatom, less than 1000000uatom, one unit of voting "
+        "power; give at least 20000000uatom",
+    ),
+    "too little of a faucet's default for who joins": Mistake(
+        CHAIN + "coins: 1000000000uatom\n    faucet: {enabled: true}\n",
+        "6: chains[0].coins: lets a validator bond 50000uatom, less than 1000000uatom, one unit of voting power; "
+        "give at least 20000000000uatom",
+    ),
+    "a stake without power": Mistake(
+        CHAIN + "env: [{name: VALIDATOR_STAKE, value: 5uatom}]\n",
+        "6: chains[0].env[0].value: lets a validator bond 5uatom, less than 1000000uatom, one unit of voting power",
+    ),
+    "a stake that nobody has": Mistake(
+        CHAIN + "coins: 20000000uatom\n    env: [{name: VALIDATOR_STAKE, value: 20000001uatom}]\n",
+        "7: chains[0].env[0].value: is 20000001uatom, and an account that bonds it has 20000000uatom; lower it",
+    ),
+    "a commission above its most": Mistake(
+        CHAIN + "commission: {rate: 0.3}\n",
+        "6: chains[0].commission: is refused by every chain: the commission's rate, 0.3, is not from 0 to its max "
+        "rate, 0.2; change one of the two",
+    ),
+    "a change of commission above its most": Mistake(
+        CHAIN + "commission: {rate: 0, maxRate: 0.001}\n",
+        "6: chains[0].commission: is refused by every chain: the commission's max change rate, 0.01, is not from 0",
+    ),
+    "a commission that is none": Mistake(
+        CHAIN + "commission: {rate: 1.5}\n", "6: chains[0].commission.rate: must be a decimal from 0 to 1, like 0.05"
+    ),
+    "a commission below the chain's": Mistake(
+        CHAIN + "genesis: {app_state: {staking.params: {min_commission_rate: '0.25'}}}\n",
+        "6: chains[0].genesis.app_state.staking.params.min_commission_rate: is more than validators have: the "
+        "commission's rate, 0.1, is below the chain's min_commission_rate, 0.25; set commission.rate to 0.25 or more",
+    ),
+    "more validators than the chain takes": Mistake(
+        CHAIN + "genesis: {app_state.staking.params.max_validators: 2}\n",
+        "6: chains[0].genesis.app_state.staking.params.max_validators: is 2, and the chain has 3 validators",
     ),
     "coins twice": Mistake(
         CHAIN + "coins: '20uatom,20uatom'\n",
@@ -374,7 +418,7 @@ MISTAKES: dict[str, Mistake] = {
         "6: chains[0].build.enabled: is true, and upgrade is enabled too, which builds its genesis version; keep one",
     ),
     "a version of no repository": Mistake(
-        CUSTOM.replace("coins: 20uaa", "coins: 20uaa, build: {enabled: true, source: v1}"),
+        CUSTOM.replace("coins: 20000000uaa", "coins: 20000000uaa, build: {enabled: true, source: v1}"),
         "2: chains[0].build.source: is a version of repo, which is not there; add repo, or write a Go module's path@",
     ),
     "two versions in one": Mistake(

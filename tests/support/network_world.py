@@ -137,10 +137,11 @@ chains:
     repo: https://example.org/chain
     identities: derived
     gasPrices: 0.5uchain
+    commission: {rate: 0.25, maxRate: "0.5", maxChangeRate: "0.1"}
     minimumGasPrices: 0.25uchain
     corsAllowedOrigins: [https://a.example, https://b.example]
     upgrade: {enabled: true, genesis: v1.0.0, upgrades: [{name: v2, version: v2.0.0}, {name: v3, version: main}]}
-    faucet: {amount: 7uchain, ports: {rest: 8007}}
+    faucet: {amount: 20000000uchain, ports: {rest: 8007}}
     ports: {json-rpc: 8545}
     genesis:
       from: exported.json

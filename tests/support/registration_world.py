@@ -5,8 +5,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from networks import write_keys
 from scripted_server import Exchange, head
@@ -36,20 +37,44 @@ def respond(exchange: Exchange, document: object) -> bool:
 ABSENT = {"code": 30, "log": "validator not found"}
 
 
-def validator_with(consensus_key: bytes, *, jailed: bool = False) -> dict[str, object]:
-    """What a node answers of a bonded validator with this key."""
+def validator_with(
+    consensus_key: bytes, *, jailed: bool = False, status: int = 3, tokens: int = 10**6
+) -> dict[str, object]:
+    """What a node answers of a validator with this key; status 3 is bonded."""
     public = string(1, "/cosmos.crypto.ed25519.PubKey") + message(2, message(1, consensus_key))
-    described = string(1, "cosmosvaloper1") + message(2, public) + number(3, int(jailed)) + number(4, 3)
-    return {"code": 0, "value": base64.b64encode(message(1, described)).decode()}
+    described = string(1, "cosmosvaloper1") + message(2, public) + number(3, int(jailed)) + number(4, status)
+    return response(message(1, described + string(5, str(tokens))))
+
+
+def response(value: bytes) -> dict[str, object]:
+    """What the application answers."""
+    return {"code": 0, "value": base64.b64encode(value).decode()}
+
+
+def staking(*, least: str = "", most: int = 100) -> dict[str, object]:
+    """What a node answers of a chain with these parameters, where ten million tokens of one validator are ten units."""
+    genesis = {"pub_key": {"value": base64.b64encode(b"g" * 32).decode()}, "voting_power": "10"}
+    return {
+        "Query/Params": {"response": response(message(1, number(2, most) + string(6, least)))},
+        "Query/Validators": {"response": validator_with(b"g" * 32, tokens=10_999_999)},
+        "/validators?": {"validators": [genesis]},
+    }
 
 
 def node(
-    transaction: Callable[[], object], validator: Callable[[], object] = lambda: ABSENT
+    transaction: Callable[[], object],
+    validator: Callable[[], object] = lambda: ABSENT,
+    others: Mapping[str, object] = MappingProxyType({}),
 ) -> Callable[[Exchange], bool]:
-    """A node at the tip with a funded account, where /tx and the staking module answer what they are told to."""
+    """A node at the tip with a funded account, where /tx and the staking module answer what they are told to.
+
+    ``others`` are further answers: part of a path -> result.
+    """
 
     def script(exchange: Exchange) -> bool:
         path = exchange.asked.path
+        if result := next((result for part, result in others.items() if part in path), None):
+            return respond(exchange, {"result": result})
         if path == "/status":
             return respond(exchange, {"result": {"sync_info": {"latest_block_height": "5", "catching_up": False}}})
         if "Query/Balance" in path:

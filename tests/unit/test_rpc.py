@@ -2,16 +2,17 @@
 
 import base64
 import json
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_server import ScriptedServer, answer
+from scripted_server import Exchange, ScriptedServer, answer
 
 from exposer.client import Client
 from exposer.errors import TemporaryError
 from exposer.protobuf import message, number
-from exposer.rpc import Node, Sync, TxResult, ValidatorState
+from exposer.rpc import Node, StakingParams, Sync, TxResult, ValidatorState
 
 
 def rpc(result: object) -> bytes:
@@ -33,10 +34,45 @@ def field(place: int, value: bytes | int) -> bytes:
 def test_a_validator_tells_whether_it_is_bonded(status: int, bonded: bool) -> None:
     """Status 3 of the staking module is bonded; the consensus key stands in a message of its own type."""
     public = field(1, b"/cosmos.crypto.ed25519.PubKey") + field(2, field(1, b"key"))
-    message = field(1, field(1, b"cosmosvaloper1x") + field(2, public) + field(4, status))
+    message = field(1, field(1, b"cosmosvaloper1x") + field(2, public) + field(4, status) + field(5, b"7"))
     with ScriptedServer(answer(200, query(message))) as server, Client(server.url) as client:
-        assert Node(client).validator("cosmosvaloper1x") == ValidatorState(bonded, jailed=False, consensus_key=b"key")
+        expected = ValidatorState(bonded, jailed=False, tokens=7, consensus_key=b"key")
+        assert Node(client).validator("cosmosvaloper1x") == expected
         assert "Query/Validator" in server.asked[0].path
+
+
+@pytest.mark.parametrize(("encoded", "least"), [(b"50000000000000000", "0.05"), (b"1" + b"0" * 18, "1"), (b"", "0")])
+def test_the_staking_module_tells_its_parameters(encoded: bytes, least: str) -> None:
+    """A decimal of the SDK is an integer with 18 decimals on the wire; SDKs before 0.46 have no least commission."""
+    params = field(1, field(2, 100) + (field(6, encoded) if encoded else b""))
+    with ScriptedServer(answer(200, query(params))) as server, Client(server.url) as client:
+        assert Node(client).staking() == StakingParams(100, Decimal(least))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "power", "unit"), [(10**6, 1, 10**6), (1_999_999, 1, 10**6), (10**24 + 5, 10**6, 10**18), (7, 7, 1)]
+)
+def test_a_unit_of_power_is_read_from_a_validator(tokens: int, power: int, unit: int) -> None:
+    """Its tokens by its power, cut to a power of ten: both are of the same validator, found by its key."""
+    others = [bonded(b"a", 5), bonded(b"k", tokens)]
+    listed = rpc({"validators": [{"pub_key": {"value": base64.b64encode(b"k").decode()}, "voting_power": str(power)}]})
+
+    def script(exchange: Exchange) -> bool:
+        return answer(200, listed if exchange.asked.path.startswith("/validators") else query(b"".join(others)))(
+            exchange
+        )
+
+    with ScriptedServer(script) as server, Client(server.url) as client:
+        assert Node(client).unit_of_power() == unit
+        others.pop()
+        with pytest.raises(TemporaryError, match="in the set of consensus"):
+            Node(client).unit_of_power()
+
+
+def bonded(key: bytes, tokens: int) -> bytes:
+    """A validator in a list of them."""
+    public = field(1, b"/cosmos.crypto.ed25519.PubKey") + field(2, field(1, key))
+    return field(1, field(1, b"cosmosvaloper1x") + field(2, public) + field(4, 3) + field(5, str(tokens).encode()))
 
 
 def test_no_validator_is_none() -> None:

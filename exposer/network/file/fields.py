@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJson
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, core_schema
 
+from exposer.accounts.commission import RATE
 from exposer.accounts.hd import parse_path
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError
@@ -121,6 +122,12 @@ PortOrName = Annotated[
 ]
 PRICE = rf"([0-9]+(?:\.[0-9]+)?)({DENOM})"
 Prices = Annotated[str, matching(rf"{PRICE}(,{PRICE})*", "gas prices like 0.025uatom,1stake")]
+Rate = Annotated[
+    str,
+    text(int, float),
+    matching(RATE, "a decimal from 0 to 1, like 0.05"),
+    Rule(str, {"minimum": 0, "maximum": 1}),
+]
 Origin = Annotated[str, matching(r"[^\s,]+", "an origin like https://example.org, or '*'")]
 Time = Annotated[
     str,

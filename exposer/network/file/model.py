@@ -28,6 +28,7 @@ from exposer.network.file.fields import (
 from exposer.network.file.parts import (
     Balance,
     Build,
+    Commission,
     Config,
     EnvironmentEntry,
     Faucet,
@@ -73,6 +74,8 @@ class Chain(Section):
     """Where node and consensus keys come from: random, or derived from the keys file and the pod's ordinal."""
     validators: Literal["join", "genesis"] | None = None
     """Whether validators join by a transaction, or are all in the genesis."""
+    commission: Commission = Commission()
+    """The commission of the validators, at least what the genesis asks for (min_commission_rate)."""
     gas_prices: Prices | None = None
     """What gentxs, create-validator and the faucet pay for gas."""
     minimum_gas_prices: Prices | None = None

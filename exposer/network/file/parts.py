@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from exposer.network.file.containers import Resources
-from exposer.network.file.fields import Coins, Duration, Port, Section, Time, Version, Word, matching, text
+from exposer.network.file.fields import Coins, Duration, Port, Rate, Section, Time, Version, Word, matching, text
 
 
 class Build(Section):
@@ -65,6 +65,17 @@ class Faucet(Section):
     """Where it listens."""
     resources: Resources | None = None
     """Of its container."""
+
+
+class Commission(Section):
+    """What validators keep of the rewards of those who delegate to them."""
+
+    rate: Rate | None = None
+    """Their commission, from 0 to 1; default 0.1."""
+    max_rate: Rate | None = None
+    """The highest that they may ever have; default 0.2."""
+    max_change_rate: Rate | None = None
+    """The most by which it may grow in a day; default 0.01."""
 
 
 _EVM_PORTS = {"evm-http-jsonrpc": "json-rpc", "evm-rpc": "json-rpc", "evm-ws": "ws"}

@@ -36,6 +36,11 @@ def scripts_of(chain: Chain, directory: Path) -> Mapping[str, bytes]:
     return {_role(name): _content(script, directory) for name, script in _given(chain)}
 
 
+def scripted(chain: Chain, step: str) -> bool:
+    """Whether a script has a part in the step's work."""
+    return any(STEPS[name] == step for name, _ in _given(chain))
+
+
 def faults_of_scripts(chain: Chain, directory: Path, steps: Collection[str]) -> Iterator[Fault]:
     """Faults of the scripts of a chain whose pods have these ``steps``."""
     first: dict[str, str] = {}

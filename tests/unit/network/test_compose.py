@@ -28,7 +28,7 @@ chains:
     name: osmosis
     numValidators: 3
     image: registry.example/osmosis:v25
-    faucet: {enabled: true, amount: 1000000uosmo}
+    faucet: {enabled: true, amount: 20000000uosmo}
     genesis: {app_state: {gov: {params: {quorum: "0.1"}}}}
     balances: [{address: osmo1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqmcn030, amount: 100uosmo}]
     config: {app.toml: {pruning: nothing}}

@@ -239,7 +239,7 @@ def test_a_faucet_is_the_genesis_pods_and_the_others_are_sent_to_it(tmp_path: Pa
         "FAUCET_HOST": "0.0.0.0",
         "FAUCET_PORT": "8000",
         "FAUCET_DRAIN": "15s",
-        "FAUCET_AMOUNT": "7uchain",
+        "FAUCET_AMOUNT": "20000000uchain",
         "FAUCET_COOLDOWN": "5m",
         "GAS_PRICES": "0.5uchain",
         "NODE_URL": "http://127.0.0.1:26657",
@@ -302,8 +302,13 @@ def test_prices_origins_and_single_pods_overrides_reach_every_pod(tmp_path: Path
 
     for name in ("one-1-genesis-0", "one-1-validator-1"):
         assert told(
-            pods[name].environment, "GAS_PRICES MINIMUM_GAS_PRICES CORS_ALLOWED_ORIGINS CONFIG_OVERRIDES JSON_RPC"
+            pods[name].environment,
+            "GAS_PRICES MINIMUM_GAS_PRICES CORS_ALLOWED_ORIGINS CONFIG_OVERRIDES JSON_RPC"
+            " COMMISSION_RATE COMMISSION_MAX_RATE COMMISSION_MAX_CHANGE_RATE",
         ) == {
+            "COMMISSION_RATE": "0.25",
+            "COMMISSION_MAX_RATE": "0.5",
+            "COMMISSION_MAX_CHANGE_RATE": "0.1",
             "GAS_PRICES": "0.5uchain",
             "MINIMUM_GAS_PRICES": "0.25uchain",
             "CORS_ALLOWED_ORIGINS": "https://a.example,https://b.example",
