@@ -116,12 +116,15 @@ def _add_status(command: argparse.ArgumentParser) -> None:
     from exposer.credentials import add_flags  # noqa: PLC0415 - as below
 
     command.description = (
-        "Ask the exposers of all pods of a network on this machine how far they are; or the one at TARGET, anywhere: "
-        "exit 0 where its pod is ready, 75 where it is not or does not answer."
+        "Ask the exposers of all pods of a network on this machine how far they are: exit 4 where pods of a chain hold "
+        "different genesis files. Or the one at TARGET, anywhere: exit 0 where its pod is ready, 75 where it is not or "
+        "does not answer."
     )
     command.add_argument("target", nargs="?", metavar="TARGET", help="a host, host:port or URL; default port 8081")
     command.add_argument(
-        "--json", action="store_true", help='{"pods": [...]}, genesis pods first; with TARGET its /status'
+        "--json",
+        action="store_true",
+        help='{"pods": [...], "disagreements": [...]}, genesis pods first; with TARGET its /status',
     )
     add_state(command)
     add_flags(command)
@@ -183,7 +186,7 @@ def _status(options: argparse.Namespace) -> int:
     from exposer.network.local.state import State  # noqa: PLC0415
     from exposer.network.local.status import status  # noqa: PLC0415
 
-    sys.stdout.write(status(State(options.state), as_json=options.json))
+    status(State(options.state), sys.stdout, as_json=options.json)
     return ExitCode.DONE
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-What = Literal["running", "done", "failed", "restarting", "stopping", "ready"]
+What = Literal["running", "done", "failed", "restarting", "stopping", "ready", "unready"]
 InCluster = Literal["waiting", "stuck", "unscheduled", "starting", "ended", "missing", "gone", "unreachable"]
 """What only a cluster tells: of a container that cannot be started, or of a pod or a server that is not there."""
 
@@ -26,7 +26,9 @@ Tell = Callable[[Event], None]
 
 LEVELS = {
     "failed": logging.ERROR,
-    **dict.fromkeys(("restarting", "stuck", "unscheduled", "missing", "ended", "unreachable"), logging.WARNING),
+    **dict.fromkeys(
+        ("restarting", "unready", "stuck", "unscheduled", "missing", "ended", "unreachable"), logging.WARNING
+    ),
 }
 """What is no news but a warning, or worse; all else is told as information."""
 

@@ -37,9 +37,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_status(command: argparse.ArgumentParser) -> None:
-    command.description = "Show every pod: exit 0 where all are ready, 75 where they are not."
+    command.description = (
+        "Show every pod: exit 0 where all are ready, 75 where they are not, 4 where pods of a chain hold different "
+        "genesis files."
+    )
     command.add_argument("-w", "--watch", action="store_true", help="show what happens until all pods are ready")
-    command.add_argument("--json", action="store_true", help='{"pods": [...]}; with --watch one line for each change')
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help='{"pods": [...], "disagreements": [...]}; with --watch one line for each change',
+    )
     command.add_argument(
         "-t",
         "--timeout",

@@ -12,6 +12,7 @@ from exposer.errors import MismatchError
 from exposer.network.document import load_document
 from exposer.network.local.bringup import BringUp, Programs
 from exposer.network.local.child import Program
+from exposer.network.local.losses import Losses
 from exposer.network.local.ports import Held
 from exposer.network.local.processes import Supervisor
 from exposer.network.local.state import PodRecord, Record, State
@@ -72,7 +73,8 @@ async def bring_up(directory: Path, leader: list[str | None], validator: list[st
         plan, record = Plan("net", tuple(pods)), Record("net", "", records)
         async with Survey() as survey, asyncio.timeout(60):
             try:
-                return await BringUp(plan, record, programs, supervisor, survey, lambda _event: None).run()
+                losses = Losses(plan, programs.state)
+                return await BringUp(plan, record, programs, supervisor, survey, losses, lambda _event: None).run()
             finally:
                 await supervisor.stop(forced)
 
@@ -139,6 +141,7 @@ async def test_a_pod_that_tells_no_digest_is_asked_again(tmp_path: Path, says: l
 
 
 async def test_two_digests_are_a_disagreement(tmp_path: Path) -> None:
-    """Once both pods have told theirs, different ones are final."""
-    with pytest.raises(MismatchError, match="cosmoshub-4-genesis-0 ab, cosmoshub-4-validator-0 cd"):
+    """Once both pods have told theirs, different ones are final; the message has both, their pods and the cure."""
+    told = "ab in cosmoshub-4-genesis-0; cd in cosmoshub-4-validator-0; .* restore the volume of every other pod"
+    with pytest.raises(MismatchError, match=told):
         await bring_up(tmp_path, ["ab"], [None, "cd"])

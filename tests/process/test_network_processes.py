@@ -139,7 +139,7 @@ async def test_a_service_that_cannot_be_kept_up_fails_the_bring_up(world: World)
     program = world.program(COUNT + "raise SystemExit(1)", name="node", documented=False)
     world.supervisor.keep(program)
     with pytest.raises(ProgramFailedError):
-        await world.supervisor.failure
+        await world.supervisor.broken("pod")
 
     assert world.tries == 6
     world.supervisor.complete = True

@@ -150,6 +150,13 @@ class LiveNetwork:
         assert self.processes() == []
         return code
 
+    def wait(self) -> int:
+        """The exit code of an ``exposer up`` that ends by itself; by then none of its processes may be left."""
+        assert self._process is not None
+        code = self._process.wait(LIMIT)
+        assert self.processes() == []
+        return code
+
     def kill(self) -> None:
         """SIGKILL to the process group of ``exposer up``, until nothing of it is left."""
         assert self._process is not None

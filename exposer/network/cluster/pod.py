@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from exposer.network.agreement import Holder
 from exposer.network.cluster.container import ContainerStatus, read_container
 
 PREFIX = "app.kubernetes.io/"
@@ -11,6 +12,7 @@ MANAGED = f"{PREFIX}managed-by=exposer,{PREFIX}component in (genesis,validator)"
 """The labels that the renderer sets, and the selector of all pods and StatefulSets that it made."""
 EXPOSER_PORT = 8081
 NOT_READY = "it is not ready yet"
+_LEAVING = frozenset({"stopping", "ended"})
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class SidecarStatus:
     genesis_sha256: str | None = None
     height: int | None = None
     catching_up: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,12 @@ class PodStatus:
         return self.phase == "ready"
 
     @property
+    def holder(self) -> Holder:
+        """Which genesis it holds, as far as its sidecar says; one that is stopping holds it no longer."""
+        told = self.sidecar.genesis_sha256 if self.sidecar and self.phase not in _LEAVING else None
+        return Holder(self.chain, self.name, told)
+
+    @property
     def now(self) -> str:
         """What it does, in two words."""
         return f"{self.phase} {self.doing}".strip()
@@ -75,7 +84,7 @@ def read_sidecar(document: Mapping[str, Any]) -> SidecarStatus:
     digests = {one["name"]: one["sha256"] for one in document["artifacts"]}
     node = document["node"]
     height, behind = (int(node["height"]), bool(node["catching_up"])) if node else (None, False)
-    return SidecarStatus(digests.get("genesis"), height, behind)
+    return SidecarStatus(digests.get("genesis"), height, behind, document.get("reason") or "")
 
 
 def read_pod(document: Mapping[str, Any]) -> PodStatus:

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 from rich.console import Console
 
 from exposer import log as logs
+from exposer.network.agreement import Split
 from exposer.network.cluster.pod import PodStatus
 from exposer.network.events import Event, InCluster, What, log_event
 from exposer.network.table import Screen, aligned
@@ -23,8 +24,8 @@ _DIGITS = 8
 class Shown(Protocol):
     """Shows the pods whenever they may have changed, until `end`."""
 
-    def show(self, pods: Sequence[PodStatus]) -> None:
-        """Show the pods."""
+    def show(self, pods: Sequence[PodStatus], found: Sequence[Split]) -> None:
+        """Show the pods, and the chains whose pods hold different genesis files."""
 
     def tell(self, event: Event) -> None:
         """Say what is true of no single pod, once."""
@@ -41,7 +42,7 @@ class Live:
         self._screen.__enter__()
         self._told: Event | None = None
 
-    def show(self, pods: Sequence[PodStatus]) -> None:
+    def show(self, pods: Sequence[PodStatus], _found: Sequence[Split]) -> None:
         """Draw the pods."""
         self._screen.draw(map(_row, pods))
 
@@ -65,7 +66,7 @@ class Changes:
         logs.configure()
         self._told: dict[str, Event] = {}
 
-    def show(self, pods: Sequence[PodStatus]) -> None:
+    def show(self, pods: Sequence[PodStatus], _found: Sequence[Split]) -> None:
         """Tell what is new."""
         now = {pod.name: _event(pod) for pod in pods}
         for name in self._told.keys() - now.keys() - {""}:
@@ -93,9 +94,9 @@ class JsonLines:
         self._last = ""
         self._lines = Changes()
 
-    def show(self, pods: Sequence[PodStatus]) -> None:
+    def show(self, pods: Sequence[PodStatus], found: Sequence[Split]) -> None:
         """Write the pods where they are others than before."""
-        text = json.dumps(_document(pods))
+        text = json.dumps(_document(pods, found))
         if text != self._last:
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
@@ -123,13 +124,13 @@ def table(pods: Sequence[PodStatus]) -> str:
     return aligned([tuple(column.upper() for column in _COLUMNS), *map(_row, pods)])
 
 
-def document(pods: Sequence[PodStatus]) -> str:
-    """The pods as ``{"pods": [...]}``."""
-    return json.dumps(_document(pods), indent=2) + "\n"
+def document(pods: Sequence[PodStatus], found: Sequence[Split]) -> str:
+    """The pods as ``{"pods": [...], "disagreements": [...]}``."""
+    return json.dumps(_document(pods, found), indent=2) + "\n"
 
 
-def _document(pods: Sequence[PodStatus]) -> dict[str, object]:
-    return {"pods": [pod.to_json() for pod in pods]}
+def _document(pods: Sequence[PodStatus], found: Sequence[Split]) -> dict[str, object]:
+    return {"pods": [pod.to_json() for pod in pods], "disagreements": [split.to_json() for split in found]}
 
 
 def _row(pod: PodStatus) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exposer.errors import TemporaryError
+from exposer.network.agreement import Split, splits
 from exposer.network.cluster.api import Api, ForbiddenError
 from exposer.network.cluster.pod import (
     MANAGED,
@@ -54,7 +55,20 @@ class Sight:
         explained = [_with_warning(pod, warnings) for pod in self._pods.values()]
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             self._pods = {pod.name: pod for pod in threads.map(self._with_sidecar, explained)}
+        found = self.splits()
+        self._pods = {name: _with_split(pod, found) for name, pod in self._pods.items()}
         return self._sorted(self._missing(warnings))
+
+    def splits(self) -> list[Split]:
+        """The chains whose pods held different genesis files at the last look."""
+        networks = {pod.network for pod in self._pods.values()}
+        by_network = ([pod.holder for pod in self._pods.values() if pod.network == name] for name in sorted(networks))
+        return [split for holders in by_network for split in splits(holders)]
+
+    @property
+    def blind(self) -> bool:
+        """Whether this user may not ask the sidecars, so that nobody compares what pods hold."""
+        return "sidecars" in self._refused
 
     def nothing(self) -> str:
         """What a person is told where there are no pods."""
@@ -118,7 +132,10 @@ class Sight:
             return pod
         with contextlib.suppress(TemporaryError, LookupError, TypeError, ValueError):
             try:
-                return replace(pod, sidecar=read_sidecar(self.api.sidecar(pod.name, pod.exposer_port)))
+                told = read_sidecar(self.api.sidecar(pod.name, pod.exposer_port))
+                # The probe knows a status code; the sidecar knows why its node is not ready.
+                why = told.reason if pod.phase == "node" and pod.doing == "running" else ""
+                return replace(pod, sidecar=told, reason=why or pod.reason)
             except ForbiddenError:
                 self._refused.add("sidecars")
         return pod
@@ -131,6 +148,12 @@ def _with_warning(pod: PodStatus, warnings: Warnings) -> PodStatus:
     if pod.doing == "waiting" and not pod.reason:  # for a volume, say
         return replace(pod, reason=warnings.get((pod.uid, ""), ""))
     return pod
+
+
+def _with_split(pod: PodStatus, found: Iterable[Split]) -> PodStatus:
+    """The pod with the genesis that others hold, which matters more than any other reason."""
+    reasons = (split.of(pod.name) for split in found if split.chain == pod.chain)
+    return replace(pod, reason=next(filter(None, reasons), pod.reason))
 
 
 def _about(involved: dict[str, Any]) -> tuple[str, str]:

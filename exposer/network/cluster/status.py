@@ -1,14 +1,14 @@
 """``exposer k8s status``: every pod of a network in a cluster, once or until all are ready.
 
-Exit codes: 0 all pods are ready; 75 not yet; 124 not within the time limit; 3 the cluster, its namespace or what this
-user may see there is wrong.
+Exit codes: 0 all pods are ready; 4 pods of a chain hold different genesis files; 75 not all are ready; 124 not within
+the time limit; 3 the cluster, its namespace or what this user may see there is wrong.
 """
 
 import sys
 import time
 from collections.abc import Sequence
 
-from exposer.errors import BadInputError, ExitCode, TemporaryError, TimedOutError
+from exposer.errors import BadInputError, ExitCode, MismatchError, TemporaryError, TimedOutError
 from exposer.network.cluster import shown
 from exposer.network.cluster.api import GoneError
 from exposer.network.cluster.pod import PodStatus
@@ -18,6 +18,7 @@ from exposer.network.events import Event
 _PERIOD = 2.0
 """Seconds after which all is asked for anew while nothing changes: heights, what is missing, and why."""
 _PAUSE = 1.0
+_BLIND = "exposer: this user may not get pods/proxy, so nobody compared which genesis the pods hold\n"
 
 
 def status(sight: Sight, *, as_json: bool) -> ExitCode:
@@ -26,12 +27,15 @@ def status(sight: Sight, *, as_json: bool) -> ExitCode:
     Raises:
         BadInputError: there is no such namespace, or no network in it; this user may not list pods.
         TemporaryError: the cluster cannot be reached.
+        MismatchError: pods of a chain hold different genesis files, after the pods are shown.
     """
     pods = sight.look()
     if not pods:
         sight.api.require_namespace()
         raise BadInputError(sight.nothing())
-    sys.stdout.write(shown.document(pods) if as_json else shown.table(pods))
+    sys.stdout.write(shown.document(pods, sight.splits()) if as_json else shown.table(pods))
+    sys.stdout.flush()
+    _agree(sight)
     return ExitCode.DONE if _complete(pods) else ExitCode.TEMPORARY
 
 
@@ -40,6 +44,7 @@ def watch(sight: Sight, *, as_json: bool, timeout: float) -> ExitCode:
 
     Raises:
         TimedOutError: not all pods were ready in time.
+        MismatchError: pods of a chain hold different genesis files, as soon as that is seen.
         BadInputError, TemporaryError: as of `status`, at the start.
     """
     pods = sight.look()
@@ -49,6 +54,7 @@ def watch(sight: Sight, *, as_json: bool, timeout: float) -> ExitCode:
         pods = _watch(sight, display, pods, time.monotonic() + timeout)
     finally:
         display.end(pods)
+    _agree(sight)
     if _complete(pods):
         return ExitCode.DONE
     waiting = ", ".join(f"{pod.name} ({pod.now})" for pod in pods if not pod.ready) or sight.nothing()
@@ -58,15 +64,15 @@ def watch(sight: Sight, *, as_json: bool, timeout: float) -> ExitCode:
 def _watch(sight: Sight, display: shown.Shown, pods: list[PodStatus], end: float) -> list[PodStatus]:
     """The pods when all are ready or the time is up; what cannot be asked is asked again."""
     while True:
-        display.show(pods)
+        display.show(pods, sight.splits())
         if not pods:
             display.tell(Event("", "", "missing", sight.nothing()))
         left = end - time.monotonic()
-        if _complete(pods) or left <= 0:
+        if _complete(pods) or left <= 0 or sight.splits():
             return pods
         try:
             for now in sight.changes(max(1, round(min(left, _PERIOD)))):
-                display.show(now)
+                display.show(now, sight.splits())
                 if _complete(now):
                     break
             pods = sight.look()
@@ -79,3 +85,11 @@ def _watch(sight: Sight, display: shown.Shown, pods: list[PodStatus], end: float
 
 def _complete(pods: Sequence[PodStatus]) -> bool:
     return bool(pods) and all(pod.ready for pod in pods)
+
+
+def _agree(sight: Sight) -> None:
+    """Raises `MismatchError` where pods hold different genesis files; says so where nobody may compare them."""
+    if found := sight.splits():
+        raise MismatchError("\n".join(map(str, found)))
+    if sight.blind:
+        sys.stderr.write(_BLIND)

@@ -3,12 +3,15 @@
 import asyncio
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
+from exposer.errors import ExposerError, TemporaryError
 from exposer.network.events import Event, Tell
 from exposer.network.local.child import Program, building_environment, inherited_environment
-from exposer.network.local.processes import Supervisor
+from exposer.network.local.losses import Losses
+from exposer.network.local.processes import Supervisor, first_of
 from exposer.network.local.state import PodRecord, Record, State
 from exposer.network.local.survey import PodStatus, Survey, agree
 from exposer.network.plan import BUILD, Container, Plan, Pod
@@ -69,34 +72,83 @@ class Programs:
 
 @dataclass(frozen=True)
 class BringUp:
-    """One bring-up: the plan, where its pods are, and who runs, asks and shows."""
+    """One bring-up: the plan, where its pods are, who runs, asks and shows, and which pods are lost."""
 
     plan: Plan
     record: Record
     programs: Programs
     supervisor: Supervisor
     survey: Survey
+    losses: Losses
     tell: Tell
 
     async def run(self) -> list[PodStatus]:
-        """Bring all pods up at once; what they say once every one is ready and all agree on their genesis.
+        """Bring all pods up at once; what they say once every one that is not lost is ready, and all agree.
 
         Raises:
-            ProgramFailedError: a step cannot be completed.
+            ProgramFailedError: a program cannot be completed, and the other pods cannot go on without it.
             MismatchError: pods of a chain hold different genesis files.
         """
         pods = list(zip(self.plan.pods, self.record.pods, strict=True))
-        tasks = [asyncio.create_task(self._pod(pod, at), name=pod.name) for pod, at in pods]
+        tasks = {pod.name: asyncio.create_task(self._kept(pod, at), name=pod.name) for pod, at in pods}
         try:
-            told = await asyncio.gather(*tasks)
+            told = await self._all(tasks)
         finally:
-            for task in tasks:
+            for task in tasks.values():
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        for chain in dict.fromkeys(pod.chain for pod in self.plan.pods):
-            agree(chain, [status for (pod, _), status in zip(pods, told, strict=True) if pod.chain == chain])
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+        agree(told.values())
         now = await self.survey.statuses(self.record.pods)  # heights have grown; an exposer may be restarting
-        return [new if new.genesis_sha256 else former for new, former in zip(now, told, strict=True)]
+        return [self._final(new, told.get(new.name)) for new in now]
+
+    async def _all(self, tasks: "Mapping[str, asyncio.Task[PodStatus]]") -> dict[str, PodStatus]:
+        """What each pod said in the end, without those that are lost."""
+        told: dict[str, PodStatus] = {}
+        left: dict[asyncio.Future[Any], Pod] = dict(zip(tasks.values(), self.plan.pods, strict=True))
+        while left:
+            up = (pod for pod in self.plan.pods if pod.name in told)
+            running = left | {self.supervisor.broken(pod.name): pod for pod in up}
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for future in done:
+                pod = running[future]
+                left.pop(future, None)
+                if future.cancelled():  # it waited for a pod that is lost
+                    continue
+                try:
+                    told[pod.name] = future.result()
+                except ExposerError as error:
+                    told.pop(pod.name, None)
+                    self._lose(pod, error, tasks)
+        return told
+
+    def _lose(self, pod: Pod, error: ExposerError, tasks: "Mapping[str, asyncio.Task[PodStatus]]") -> None:
+        """Go on without ``pod`` and those that wait for it; raises ``error`` where that makes no sense."""
+        for waiting in self.losses.add(pod, error):
+            if tasks[waiting.name].cancel():
+                self.losses.errors[waiting.name] = TemporaryError(f"{waiting.name} waits for {pod.name}, which failed")
+        self.lost(pod, error)
+
+    def lost(self, pod: Pod, error: ExposerError) -> None:
+        """Say that ``pod`` is lost, and the others are not."""
+        self.losses.errors.setdefault(pod.name, error)
+        self.tell(Event(pod.name, "", "failed", f"{error}; the other pods go on"))
+
+    def _final(self, now: PodStatus, former: PodStatus | None) -> PodStatus:
+        if error := self.losses.errors.get(now.name):
+            return replace(now, phase="failed", reason=str(error))
+        return now if now.genesis_sha256 or not former else former
+
+    async def _kept(self, pod: Pod, at: PodRecord) -> PodStatus:
+        """`_pod`, as long as its services can be kept up."""
+        life, broken = asyncio.create_task(self._pod(pod, at)), self.supervisor.broken(pod.name)
+        try:
+            await first_of(life, broken, within=None)
+            if not life.done():
+                broken.result()
+            return life.result()
+        finally:
+            life.cancel()
+            await asyncio.gather(life, return_exceptions=True)
 
     async def _pod(self, pod: Pod, at: PodRecord) -> PodStatus:
         """The life of one pod up to the point where nothing is left to wait for, and what it says then."""
@@ -104,6 +156,7 @@ class BringUp:
         await asyncio.sleep(0)  # a native sidecar: it starts before the first step
         for step in pod.steps:
             await self.supervisor.run(self.programs.step(pod, step))
+        self.losses.refuse_another_genesis(pod)  # before its node makes a block of it
         node = self.programs.node(pod)
         if node:
             self.supervisor.keep(node)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from exposer.errors import ExitCode, ExposerError
 
-Run = Callable[[Callable[[], None]], int]
-"""A program; it calls its argument when it is ready, and returns its exit code."""
+Run = Callable[[Callable[[int], None]], int]
+"""A program; it calls its argument with its exit code so far when it is ready, and returns its exit code."""
 _PAUSE = 0.1
 _HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -21,8 +21,8 @@ _HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def in_background(log: Path, run: Run) -> int:
     """Run ``run`` in a session of its own with its output in ``log``.
 
-    Returns 0 once it is ready, or its exit code once it has ended. Meanwhile what is written to the log is copied to
-    stderr, and SIGINT, SIGTERM and SIGHUP are handed on. To be called without threads.
+    Returns its exit code so far once it is ready, or its exit code once it has ended. Meanwhile what is written to the
+    log is copied to stderr, and SIGINT, SIGTERM and SIGHUP are handed on. To be called without threads.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     reader, writer = os.pipe()
@@ -83,8 +83,8 @@ def _run(log: Path, run: Run, writer: int) -> int:
     return int(code)
 
 
-def _say_ready(writer: int) -> None:
-    os.write(writer, b"\n")
+def _say_ready(writer: int, code: int) -> None:
+    os.write(writer, bytes([code]))
 
 
 def _follow(log: Path, reader: int, child: int) -> int:
@@ -96,7 +96,8 @@ def _follow(log: Path, reader: int, child: int) -> int:
             sys.stderr.write(source.read().decode(errors="replace"))
             sys.stderr.flush()
             if said:
-                return ExitCode.DONE if os.read(reader, 1) else _exit_code(child)
+                code = os.read(reader, 1)
+                return code[0] if code else _exit_code(child)
 
 
 def _exit_code(child: int) -> int:

@@ -103,4 +103,5 @@ def _record(pod: Pod, used: dict[str, int]) -> PodRecord:
         rpc_url=f"http://{LOOPBACK}:{used['rpc']}",
         ports=used,
         faucet_url=f"http://{LOOPBACK}:{used['faucet']}" if "faucet" in used else None,
+        chain=pod.chain,
     )

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from exposer.errors import ExitCode, ExposerError, from_os_error
@@ -41,8 +42,7 @@ class Supervisor:
         self._kill_time = kill_time
         self._children: dict[Child, Program] = {}
         self._services: set[asyncio.Task[None]] = set()
-        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Fails when a service cannot be kept up."""
+        self._broken: dict[str, asyncio.Future[None]] = {}
         self.complete = False
         """Whether the bring-up is over; from then on services are restarted without end."""
 
@@ -63,7 +63,7 @@ class Supervisor:
         self._tell(Event(program.pod, program.name, "running"))
         task = asyncio.create_task(self._keep(program), name=f"{program.pod} {program.name}")
         self._services.add(task)
-        task.add_done_callback(self._service_ended)
+        task.add_done_callback(partial(self._service_ended, pod=program.pod))
 
     async def _keep(self, program: Program) -> None:
         loop, failures = asyncio.get_running_loop(), 0
@@ -77,9 +77,14 @@ class Supervisor:
             failures += 1
             self._tell(Event(program.pod, program.name, "running"))
 
-    def _service_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) and not self.failure.done():
-            self.failure.set_exception(error)
+    def broken(self, pod: str) -> asyncio.Future[None]:
+        """Fails when a service of ``pod`` cannot be kept up; services of other pods go on."""
+        return self._broken.setdefault(pod, asyncio.get_running_loop().create_future())
+
+    def _service_ended(self, task: asyncio.Task[None], pod: str) -> None:
+        broken = self.broken(pod)
+        if not task.cancelled() and (error := task.exception()) and not broken.done():
+            broken.set_exception(error)
 
     async def _once(self, program: Program) -> int:
         try:
@@ -109,8 +114,9 @@ class Supervisor:
         for task in self._services:
             task.cancel()
         await asyncio.gather(*self._services, return_exceptions=True)
-        if self.failure.done():
-            self.failure.exception()  # seen
+        for broken in self._broken.values():
+            if broken.done():
+                broken.exception()  # seen
         for turn in sorted({program.ends for program in self._children.values()}):
             await self._end([child for child, program in self._children.items() if program.ends == turn], force)
 

@@ -41,6 +41,12 @@ class PodRecord:
     rpc_url: str
     ports: Mapping[str, int]
     faucet_url: str | None = None
+    chain: str = ""
+
+    @property
+    def chain_name(self) -> str:
+        """The chain's id; where an older record has none, what the pod's name begins with."""
+        return self.chain or self.name.removesuffix(f"-{self.role}-{self.ordinal}")
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,20 @@
 
 import asyncio
 import json
+from typing import TextIO
 
 from exposer.errors import BadInputError
 from exposer.network.local.state import Record, State
 from exposer.network.local.summary import pods_table
-from exposer.network.local.survey import PodStatus, Survey, genesis_first
+from exposer.network.local.survey import PodStatus, Survey, agree, genesis_first, report
 
 
-def status(state: State, *, as_json: bool) -> str:
-    """The pods, genesis pods first: a table, or JSON ``{"pods": [...]}``.
+def status(state: State, out: TextIO, *, as_json: bool) -> None:
+    """Write the pods, genesis pods first: a table, or JSON ``{"pods": [...], "disagreements": [...]}``.
 
     Raises:
         BadInputError: there is no network in the directory.
+        MismatchError: pods of a chain hold different genesis files, after all is written.
     """
     record = state.read()
     if record is None:
@@ -21,7 +23,9 @@ def status(state: State, *, as_json: bool) -> str:
             f"there is no network in {state.root}; start one with exposer up, or name its directory with --state"
         )
     pods = genesis_first(asyncio.run(_ask(record)))
-    return json.dumps({"pods": [pod.to_json() for pod in pods]}, indent=2) + "\n" if as_json else pods_table(pods)
+    out.write(json.dumps(report(pods), indent=2) + "\n" if as_json else pods_table(pods))
+    out.flush()
+    agree(pods)
 
 
 async def _ask(record: Record) -> list[PodStatus]:

@@ -12,6 +12,7 @@ from exposer.network.local.processes import ProgramFailedError
 from exposer.network.local.state import State
 from exposer.network.local.survey import FaucetStatus, PodStatus, genesis_first
 from exposer.network.table import aligned
+from exposer.status import clean
 
 _TAIL_LINES = 15
 _TAIL_BYTES = 64 * 1024
@@ -20,11 +21,12 @@ _TAIL_BYTES = 64 * 1024
 def pods_table(statuses: Sequence[PodStatus]) -> str:
     """The pods in aligned columns, one line each below a heading."""
     faucets = any(pod.faucet for pod in statuses)
-    rows = [("POD", "PHASE", "EXPOSER", "RPC", "HEIGHT", *["FAUCET"] * faucets, "GENESIS SHA256")]
+    rows = [("POD", "PHASE", "EXPOSER", "RPC", "HEIGHT", *["FAUCET"] * faucets, "GENESIS SHA256", "WHY")]
     for pod in statuses:
         rpc, height = (pod.node.rpc_url, str(pod.node.height)) if pod.node else ("-", "-")
         faucet = [_faucet(pod.faucet)] * faucets
-        rows.append((pod.name, pod.phase, pod.exposer_url, rpc, height, *faucet, pod.genesis_sha256 or "-"))
+        known = (pod.genesis_sha256 or "-", clean(pod.reason) or "-")
+        rows.append((pod.name, pod.phase, pod.exposer_url, rpc, height, *faucet, *known))
     return aligned(rows)
 
 
@@ -37,7 +39,8 @@ def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State
     lines = [pods_table(genesis_first(statuses))]
     for chain in dict.fromkeys(pod.chain for pod in prepared.plan.pods):
         pods = [status for pod, status in zip(prepared.plan.pods, statuses, strict=True) if pod.chain == chain]
-        lines.append(f"{chain}: all {len(pods)} pods hold the same genesis, sha256 {pods[0].genesis_sha256}\n")
+        lines.append(f"{chain}: {_agreed(pods)}\n")
+        pods = [pod for pod in pods if pod.phase != "failed"] or pods
         if chain not in prepared.binaries:
             lines.append(
                 f"{chain}: no node runs, because cometbft is not on PATH. To start the nodes: {COMETBFT_CURE}, "
@@ -53,13 +56,30 @@ def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State
     return "\n".join(lines[:1]) + "\n" + "".join(lines[1:])
 
 
-def failure_text(error: ProgramFailedError, state: State) -> tuple[str, dict[str, object]]:
-    """What a person needs to go on after a failed program, and the same as fields."""
+def _agreed(pods: Sequence[PodStatus]) -> str:
+    """Which genesis the pods of one chain hold, and which of them are not up."""
+    up = [pod for pod in pods if pod.phase != "failed"]
+    if not up:
+        return "none of its pods is up"
+    if len(up) == len(pods):
+        return f"all {len(pods)} pods hold the same genesis, sha256 {pods[0].genesis_sha256}"
+    failed = ", ".join(pod.name for pod in pods if pod not in up)
+    return f"{len(up)} of {len(pods)} pods hold the same genesis, sha256 {up[0].genesis_sha256}; not up: {failed}"
+
+
+def failure_text(error: ProgramFailedError, state: State, *, code: int | None = None) -> tuple[str, dict[str, object]]:
+    """What a person needs to go on after a failed program, and the same as fields.
+
+    With a ``code`` the other pods go on, and it is what ``exposer up`` exits with in the end.
+    """
     tail = log_tail(error.program.log, causes=not error.program.documented)
     lines = [f"{error}; the end of its log, {error.program.log}:", *(f"    {line}" for line in tail)]
     if error.code == ExitCode.CONFLICT and error.program.documented:
         lines.append("The network was set up with other inputs. Give it those, or start over: exposer up --force")
-    lines.append(f"All processes are stopped; volumes and logs are kept in {state.root}")
+    if code is None:
+        lines.append(f"All processes are stopped; volumes and logs are kept in {state.root}")
+    else:
+        lines.append(f"The other pods go on without {error.program.pod}; exposer up exits with {code} in the end")
     fields = {
         "pod": error.program.pod,
         "program": error.program.name,

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import httpx
 
 from exposer.errors import MismatchError
+from exposer.network.agreement import Holder, Split, splits
 from exposer.network.local.state import PodRecord
 
 _LIMIT = httpx.Timeout(5.0)
@@ -33,7 +34,7 @@ class FaucetStatus:
 
 @dataclass(frozen=True)
 class PodStatus:
-    """One pod; ``phase`` is the exposer's word, or ``stopped`` when it does not answer."""
+    """One pod; ``phase`` and ``reason`` are the exposer's words; without an answer the phase is ``stopped``."""
 
     name: str
     role: str
@@ -44,6 +45,8 @@ class PodStatus:
     node: NodeStatus | None = None
     faucet: FaucetStatus | None = None
     catching_up: bool = False
+    chain: str = ""
+    reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The pod in ``exposer status --json``."""
@@ -66,23 +69,24 @@ class Survey:
 
     async def status(self, pod: PodRecord) -> PodStatus:
         """What the pod's exposer says now."""
-        known = (pod.name, pod.role, pod.ordinal)
         faucet = FaucetStatus(pod.faucet_url, await self._gives(pod.faucet_url)) if pod.faucet_url else None
+        silent = PodStatus(
+            pod.name, pod.role, pod.ordinal, "stopped", pod.exposer_url, faucet=faucet, chain=pod.chain_name
+        )
         try:
             answer = (await self._client.get(f"{pod.exposer_url}/status")).raise_for_status().json()
             digests = {one["name"]: one["sha256"] for one in answer["artifacts"]}
             node = answer["node"]
-            return PodStatus(
-                *known,
+            return replace(
+                silent,
                 phase=answer["phase"],
-                exposer_url=pod.exposer_url,
                 genesis_sha256=digests.get("genesis"),
                 node=NodeStatus(pod.rpc_url, int(node["height"])) if node else None,
-                faucet=faucet,
                 catching_up=bool(node and node["catching_up"]),
+                reason=answer.get("reason") or "",
             )
         except (httpx.HTTPError, ValueError, LookupError, TypeError):
-            return PodStatus(*known, phase="stopped", exposer_url=pod.exposer_url, faucet=faucet)
+            return silent
 
     async def _gives(self, faucet: str) -> bool:
         try:
@@ -127,13 +131,25 @@ def genesis_first(pods: Iterable[PodStatus]) -> list[PodStatus]:
     return sorted(pods, key=lambda pod: pod.role != "genesis")
 
 
-def agree(chain: str, pods: Iterable[PodStatus]) -> None:
-    """Whether all pods of a chain, each of which told its digest, hold the same genesis.
+def disagreements(pods: Iterable[PodStatus]) -> list[Split]:
+    """The chains whose pods hold different genesis files, as far as they say."""
+    return splits(Holder(pod.chain, pod.name, pod.genesis_sha256) for pod in pods)
+
+
+def report(pods: Iterable[PodStatus]) -> dict[str, Any]:
+    """The pods as scripts get them, genesis pods first, and the chains whose pods disagree."""
+    ordered = genesis_first(pods)
+    return {
+        "pods": [pod.to_json() for pod in ordered],
+        "disagreements": [split.to_json() for split in disagreements(ordered)],
+    }
+
+
+def agree(pods: Iterable[PodStatus]) -> None:
+    """Whether all pods of each chain that say which genesis they hold say the same.
 
     Raises:
-        MismatchError: they do not; the message has every pod's digest.
+        MismatchError: they do not; the message has every digest, its pods and the cure.
     """
-    digests = {pod.name: pod.genesis_sha256 for pod in pods}
-    if len(set(digests.values())) > 1:
-        listed = ", ".join(f"{name} {digest}" for name, digest in digests.items())
-        raise MismatchError(f"the pods of {chain} do not hold the same genesis: {listed}; start over with --force")
+    if found := disagreements(pods):
+        raise MismatchError("\n".join(map(str, found)))

@@ -1,7 +1,8 @@
 """``exposer up``: a whole network on this machine until somebody ends it.
 
 Exit codes: 0 after a complete bring-up that was ended by a signal; 128 + n when signal n came before that; a failed
-step's own; 4 when the pods do not agree; 124 when the time limit ran out.
+step's own, also in the end where the other pods went on without it; 4 when pods hold different genesis files, whenever
+that happens; 124 when the time limit ran out.
 """
 
 import asyncio
@@ -11,9 +12,11 @@ import logging
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 from exposer import log as logs
-from exposer.errors import ExitCode, TimedOutError
+from exposer.errors import ExposerError, TimedOutError
 from exposer.log import LogFormat
 from exposer.network.document import Document
 from exposer.network.events import SIDECARS, Event
@@ -21,19 +24,20 @@ from exposer.network.local import detach, display
 from exposer.network.local.binaries import find_binaries
 from exposer.network.local.bringup import BringUp, Programs
 from exposer.network.local.child import kill_leftovers
+from exposer.network.local.losses import Losses, exit_code
 from exposer.network.local.ports import Held
 from exposer.network.local.prepare import Prepared, prepare
 from exposer.network.local.processes import ProgramFailedError, Supervisor, first_of
 from exposer.network.local.state import State
 from exposer.network.local.summary import failure_text, summary_text
-from exposer.network.local.survey import PodStatus, Survey, genesis_first
+from exposer.network.local.survey import PodStatus, Survey, agree, report
 from exposer.network.wanted import Wanted, choose_document
 
 log = logging.getLogger("exposer up")
 _LIMIT, _LIMIT_OF_BUILDS = 300.0, 3600.0
 """Seconds for a bring-up; where binaries are built each takes minutes, and the first time their modules are fetched."""
-_REFRESH = 1.0
-"""Seconds between two looks at the heights for the live table."""
+_REFRESH, _LOOK = 1.0, 5.0
+"""Seconds between two looks at what runs: for the live table, and where only changes are told."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,11 @@ def up(options: UpOptions) -> int:
     binaries = find_binaries(document)
     if options.detach:
         options.state.create()
-        return detach.in_background(options.state.up_log, lambda ready: _hold(options, document, binaries, ready))
-    return _hold(options, document, binaries, lambda: None)
+        return detach.in_background(options.state.up_log, partial(_hold, options, document, binaries))
+    return _hold(options, document, binaries, lambda _code: None)
 
 
-def _hold(options: UpOptions, document: Document, binaries: dict[str, str], ready: Callable[[], None]) -> int:
+def _hold(options: UpOptions, document: Document, binaries: dict[str, str], ready: Callable[[int], None]) -> int:
     state = options.state
     with state.hold(), Held() as held:
         if killed := kill_leftovers(state.root):
@@ -73,7 +77,7 @@ def _hold(options: UpOptions, document: Document, binaries: dict[str, str], read
         except ProgramFailedError as error:
             text, fields = failure_text(error, state)
             log.error("%s", text, extra={"fields": fields})  # noqa: TRY400 - the step's log is the cause
-            return error.code if error.program.documented else ExitCode.FAULT
+            return exit_code(error)
         finally:
             kill_leftovers(state.root)  # what a chain binary may have started outside of its session
 
@@ -82,7 +86,7 @@ class _Run:
     """One bring-up and what follows it, in one event loop."""
 
     def __init__(
-        self, options: UpOptions, prepared: Prepared, shown: display.Display, ready: Callable[[], None]
+        self, options: UpOptions, prepared: Prepared, shown: display.Display, ready: Callable[[int], None]
     ) -> None:
         self._options = options
         self._prepared = prepared
@@ -92,26 +96,28 @@ class _Run:
         self._forced = asyncio.Event()
         self._signal = 0
         self._doing: dict[str, str] = {}
+        self._reasons: dict[str, str] = {}
         builds = any(pod.builds for pod in prepared.plan.pods)
         self._limit = options.timeout or (_LIMIT_OF_BUILDS if builds else _LIMIT)
 
     async def to_the_end(self) -> int:
         """Bring up, stay until a signal, stop all processes; the exit code."""
+        plan, record, state = self._prepared.plan, self._prepared.record, self._options.state
+        losses = Losses(plan, state)
         self._listen()
         supervisor = Supervisor(self._tell)
         async with Survey() as survey:
-            programs = Programs(self._options.state, self._prepared.binaries)
-            plan, record = self._prepared.plan, self._prepared.record
-            bring_up = BringUp(plan, record, programs, supervisor, survey, self._tell)
+            programs = Programs(state, self._prepared.binaries)
+            bring_up = BringUp(plan, record, programs, supervisor, survey, losses, self._tell)
             bringing = asyncio.create_task(bring_up.run())
             try:
-                statuses = await self._until_complete(bringing, supervisor)
+                statuses = await self._until_complete(bringing)
                 if statuses is None:
                     return 128 + self._signal
                 supervisor.complete = True
-                self._say(statuses)
-                await self._stay(supervisor, survey)
-                return ExitCode.DONE
+                self._say(statuses, losses)
+                await self._stay(bring_up)
+                return losses.exit_code
             finally:
                 bringing.cancel()
                 await asyncio.gather(bringing, return_exceptions=True)
@@ -132,16 +138,12 @@ class _Run:
         self._ended.set()
         self._shown.tell(Event("", "", "stopping", f"{signal.Signals(number).name}; once more kills at once"))
 
-    async def _until_complete(
-        self, bringing: "asyncio.Task[list[PodStatus]]", supervisor: Supervisor
-    ) -> list[PodStatus] | None:
+    async def _until_complete(self, bringing: "asyncio.Task[list[PodStatus]]") -> list[PodStatus] | None:
         """What all pods say when all is up; None when a signal came first."""
         ended = asyncio.create_task(self._ended.wait())
         with contextlib.ExitStack() as stack:
             stack.callback(ended.cancel)
-            await first_of(bringing, ended, supervisor.failure, within=self._limit)
-        if supervisor.failure.done():
-            supervisor.failure.result()
+            await first_of(bringing, ended, within=self._limit)
         if bringing.done():
             return bringing.result()
         if self._ended.is_set():
@@ -158,21 +160,46 @@ class _Run:
             self._doing[event.pod] = f"{event.program} {event.what}".strip()
         self._shown.tell(event)
 
-    def _say(self, statuses: Sequence[PodStatus]) -> None:
+    def _say(self, statuses: Sequence[PodStatus], losses: Losses) -> None:
+        for error in losses.errors.values():
+            if isinstance(error, ProgramFailedError):
+                text, fields = failure_text(error, self._options.state, code=losses.exit_code)
+                log.error("%s", text, extra={"fields": fields})
         if self._options.log_format == "json":
-            text = json.dumps({"pods": [status.to_json() for status in genesis_first(statuses)]}) + "\n"
+            text = json.dumps(report(statuses)) + "\n"
         else:
             text = summary_text(self._prepared, statuses, self._options.state)
         self._shown.say(text)
-        self._ready()
+        self._ready(losses.exit_code)
 
-    async def _stay(self, supervisor: Supervisor, survey: Survey) -> None:
-        """Until a signal; on a terminal the heights are kept fresh."""
+    async def _stay(self, bring_up: BringUp) -> None:
+        """Until a signal; what pods hold is compared, and what is not well is told, as long as they run.
+
+        Raises:
+            MismatchError: pods of a chain hold different genesis files.
+        """
         ended = asyncio.create_task(self._ended.wait())
-        while not ended.done():
-            await first_of(ended, supervisor.failure, within=_REFRESH if self._shown.live else None)
-            if supervisor.failure.done():
-                ended.cancel()
-                supervisor.failure.result()
-            if self._shown.live and not ended.done():
-                self._shown.show(await survey.statuses(self._prepared.record.pods))
+        broken = {bring_up.supervisor.broken(pod.name): pod for pod in self._prepared.plan.pods}
+        try:
+            while not ended.done():
+                left = [future for future, pod in broken.items() if pod.name not in bring_up.losses.errors]
+                await first_of(ended, *left, within=_REFRESH if self._shown.live else _LOOK)
+                for future in (one for one in left if one.done()):
+                    bring_up.lost(broken[future], cast("ExposerError", future.exception()))
+                if not ended.done():
+                    self._look(await bring_up.survey.statuses(self._prepared.record.pods), bring_up.losses)
+        finally:
+            ended.cancel()
+
+    def _look(self, statuses: Sequence[PodStatus], losses: Losses) -> None:
+        known = [
+            status for status in statuses if status.name not in losses.errors
+        ]  # of those that are lost all is told
+        agree(known)
+        for status in known:
+            if status.phase == "stopped":
+                continue  # its exposer is restarting, which is told already
+            if status.reason != self._reasons.get(status.name, ""):
+                self._tell(Event(status.name, "", "unready" if status.reason else "ready", status.reason))
+            self._reasons[status.name] = status.reason
+        self._shown.show(statuses)

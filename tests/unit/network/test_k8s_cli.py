@@ -91,6 +91,80 @@ def test_what_may_be_asked_besides_is_shown(cluster: RecordedCluster, capsys: py
     assert rows[3][-1].endswith("Unhealthy: probe failed")
 
 
+def two_genesis_files(cluster: RecordedCluster) -> None:
+    """Two ready pods of one chain, each with a genesis of its own."""
+    other = copy.deepcopy(READY)
+    other["metadata"] |= {"name": "sim-1-validator-0", "uid": "of-another"}
+    other["metadata"]["labels"]["app.kubernetes.io/component"] = "validator"
+    cluster.show(READY, other)
+    cluster.answers["/api/v1/namespaces/seeing"] = 200, b"{}"
+    for name, digest in (("sim-1-genesis-0", "ab"), ("sim-1-validator-0", "cd")):
+        said = {"artifacts": [{"name": "genesis", "sha256": digest * 32}], "node": None}
+        cluster.answers[f"{PODS}/{name}:8081/proxy/status"] = 200, json.dumps(said).encode()
+
+
+@pytest.mark.parametrize("watching", [[], ["--watch"]], ids=["once", "watch"])
+def test_pods_with_different_genesis_files_are_told(
+    cluster: RecordedCluster, capsys: pytest.CaptureFixture[str], watching: list[str]
+) -> None:
+    """Every pod is ready, and the exit code is 4: WHY has both digests, the message their pods and the cure."""
+    two_genesis_files(cluster)
+
+    assert run("status", *watching) == ExitCode.MISMATCH
+    told = capsys.readouterr()
+    first, second = told.out.splitlines()[1:]
+    assert first.endswith("another genesis than other pods: abababab here, cdcdcdcd in sim-1-validator-0")
+    assert second.endswith("another genesis than other pods: cdcdcdcd here, abababab in sim-1-genesis-0")
+    assert f"{'ab' * 32} in sim-1-genesis-0; {'cd' * 32} in sim-1-validator-0; these are different" in told.err
+    assert "restore the volume" in told.err
+
+
+def test_json_has_the_different_genesis_files(cluster: RecordedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script finds them under ``disagreements``, which is there in any case."""
+    run("status", "--json")
+    assert json.loads(capsys.readouterr().out)["disagreements"] == []
+
+    two_genesis_files(cluster)
+    assert run("status", "--json") == ExitCode.MISMATCH
+    (split,) = json.loads(capsys.readouterr().out)["disagreements"]
+    assert split["genesis_sha256"] == {"ab" * 32: ["sim-1-genesis-0"], "cd" * 32: ["sim-1-validator-0"]}
+
+
+def test_a_pod_that_leaves_holds_no_genesis(cluster: RecordedCluster) -> None:
+    """The cure is to delete the stray pod; while it stops the others are not in disagreement with it."""
+    two_genesis_files(cluster)
+    pods = json.loads(cluster.answers[PODS][1])["items"]
+    pods[1]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    cluster.show(*pods)
+
+    assert run("status") == ExitCode.TEMPORARY
+
+
+def test_nobody_compares_where_sidecars_may_not_be_asked(
+    cluster: RecordedCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That is said on stderr, for else silence would mean agreement."""
+    cluster.show(READY)
+
+    assert run("status") == ExitCode.DONE
+    assert "may not get pods/proxy, so nobody compared which genesis the pods hold" in capsys.readouterr().err
+
+
+def test_a_node_that_stalls_is_explained_by_its_sidecar(
+    cluster: RecordedCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The probe's status code says nothing; the reason that the sidecar gives does."""
+    unready = copy.deepcopy(RECORDED["node not ready"])
+    for status in unready["status"]["containerStatuses"]:
+        status["ready"] = status["name"] != "node"
+    cluster.show(unready)
+    said = {"artifacts": [], "node": {"height": 7, "catching_up": False}, "reason": "no block after 7 for 75 s"}
+    cluster.answers[f"{PODS}/{unready['metadata']['name']}:8081/proxy/status"] = 200, json.dumps(said).encode()
+
+    assert run("status") == ExitCode.TEMPORARY
+    assert capsys.readouterr().out.splitlines()[1].endswith("no block after 7 for 75 s")
+
+
 def about(pod: dict[str, Any], container: str) -> dict[str, str]:
     """What an event says that it is about."""
     return {"uid": pod["metadata"]["uid"], "fieldPath": f"spec.containers{{{container}}}"}
@@ -131,7 +205,7 @@ def test_a_watch_tells_each_change_and_ends_when_all_are_ready(
     cluster.after = later
     assert run("status", "--watch") == ExitCode.DONE
     told = capsys.readouterr()
-    lines = [line.split("exposer k8s: ")[1] for line in told.err.splitlines()]
+    lines = [line.split("exposer k8s: ")[1] for line in told.err.splitlines() if "exposer k8s: " in line]
     assert [line[:49] for line in lines] == [
         "sim-1-genesis-0: ready",
         "sim-1-validator-0 wait-for-chains: running",

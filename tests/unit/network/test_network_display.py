@@ -95,7 +95,7 @@ def test_the_table_of_pods_is_aligned() -> None:
     heading, first, second = pods_table([pod("a-genesis-0"), pod("b", None, None)]).splitlines()
 
     assert heading.index("EXPOSER") == first.index("http") == second.index("http")
-    assert second.split() == ["b", "ready", "http://127.0.0.1:8081", "-", "-", "-"]
+    assert second.split() == ["b", "ready", "http://127.0.0.1:8081", "-", "-", "-", "-"]
 
 
 def test_faucets_have_a_column_where_there_is_one() -> None:
@@ -110,9 +110,9 @@ def test_faucets_have_a_column_where_there_is_one() -> None:
 
 def test_pods_that_disagree_are_a_mismatch_that_lists_all() -> None:
     """Different digests are told with every pod's; equal ones are fine."""
-    agree("chain", [pod("a"), pod("b")])
-    with pytest.raises(MismatchError, match=r"the pods of chain .*: a ab, b cd; start over"):
-        agree("chain", [pod("a"), pod("b", "cd")])
+    agree([pod("a"), pod("b"), pod("c", None)])
+    with pytest.raises(MismatchError, match=r"the pods of .* same genesis: ab in a; cd in b; .* restore the volume"):
+        agree([pod("a"), pod("b", "cd")])
 
 
 def test_genesis_pods_come_first_with_several_chains() -> None:
@@ -139,6 +139,8 @@ async def test_a_pod_that_does_not_answer_is_stopped() -> None:
         "genesis_sha256": None,
         "node": None,
         "faucet": None,
+        "chain": "a",
+        "reason": "",
     }
 
 

@@ -44,6 +44,7 @@ def test_every_word_for_what_a_container_does_is_explained() -> None:
         ExitCode.DONE,
         ExitCode.USAGE,
         ExitCode.BAD_INPUT,
+        ExitCode.MISMATCH,
         ExitCode.TEMPORARY,
         ExitCode.TIMED_OUT,
     }
