@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from exposer.server.consensus import Consensus, read_consensus
 
@@ -31,6 +31,8 @@ class NodeStatus(BaseModel):
 
     height: int
     catching_up: bool
+    standing: float = Field(default=0.0, description="seconds since this sidecar first saw this height")
+    stalled: bool = Field(default=False, description="whether it has stood for longer than its blocks may take")
 
 
 class _NoAnswerError(Exception):
@@ -46,6 +48,13 @@ class Node:
         self._asking: asyncio.Task[None] | None = None
         self._told: float | None = None
         self._last: NodeStatus | None = None
+        self._first: int | None = None
+        self._height, self._since = 0, 0.0
+
+    @property
+    def grown(self) -> bool:
+        """Whether it has made a block since it first answered, or answered again."""
+        return self._last is not None and self._first is not None and self._last.height > self._first
 
     async def status(self) -> NodeStatus | None:
         """What the node said last; None while it does not answer."""
@@ -62,7 +71,7 @@ class Node:
             return None
         try:
             return read_consensus(await self._get("/consensus_state"), validator)
-        except _NoAnswerError as error:
+        except (_NoAnswerError, TimeoutError) as error:
             log.debug("the node does not tell its consensus state: %s", error)
         except ValueError as error:
             log.warning("the node's consensus state cannot be read: %s", error)
@@ -78,14 +87,16 @@ class Node:
 
     async def _ask(self) -> None:
         try:
-            self._last = read_status(await self._get("/status"))
+            self._note(read_status(await self._get("/status")))
+        except TimeoutError:  # it is there, and busy: its height stands as long as before
+            self._last = None
         except (_NoAnswerError, ValueError) as error:
             log.debug("the node does not answer: %s", error)
-            self._last = None
+            self._last = self._first = None
         self._told = time.monotonic()
 
     async def _get(self, path: str) -> object:
-        """The JSON that the node answers with; raises `_NoAnswerError`."""
+        """The JSON that the node answers with; raises `_NoAnswerError`, or TimeoutError where it takes too long."""
         import httpx  # noqa: PLC0415 - 60 ms of CPU that a sidecar without a node never spends
 
         try:
@@ -93,8 +104,19 @@ class Node:
             self._client = self._client or httpx.AsyncClient(trust_env=False)
             async with asyncio.timeout(LIMIT):
                 return json.loads(await self._body(self._client, self._url + path))
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
             raise _NoAnswerError(str(error)) from error
+
+    def _note(self, found: NodeStatus) -> None:
+        """Keep what the node said, and since when it says so; a node that was away starts anew."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = self._height = found.height
+            self._since = now
+        behind = found.catching_up or (self._last is not None and self._last.catching_up)
+        if found.height != self._height or behind:  # to catch up may take long at one height; its time begins then
+            self._height, self._since = found.height, now
+        self._last = found.model_copy(update={"standing": round(now - self._since, 3)})
 
     async def _body(self, client: "httpx.AsyncClient", url: str) -> bytes:
         """The answer as it comes; raises ValueError where that is too much, which a content coding could hide."""

@@ -16,6 +16,8 @@ from exposer.server.ledger import LAST_STEP
 
 WAITING = "waiting"
 READY = "ready"
+STALLED = "stalled"
+"""The pod's init is complete, and its node makes no blocks."""
 
 # The directories in an absolute path, but not those in a URL.
 _DIRECTORIES = re.compile(r"(?<![\w/.~-])/(?:[^\s/:]+/)*(?=[^\s/:])")

@@ -39,8 +39,11 @@ Wait = Annotated[
     Query(description="hold the request until it is ready or this time is up: `30s`, `500ms`; at most 60 s"),
 ]
 OfNode = Annotated[
-    Literal["synced"] | None,
-    Query(description="`synced`: the pod's node, too, has a block and is not catching up"),
+    Literal["synced", "moving"] | None,
+    Query(
+        description="`synced`: the pod's node, too, has a block, is not catching up and does not stand still; "
+        "`moving`: it has also made a block since it first answered"
+    ),
 ]
 OfValidator = Annotated[
     str | None,
@@ -132,7 +135,7 @@ async def readyz(request: Request, wait: Wait = None, node: OfNode = None) -> Re
     """Node id and genesis can both be fetched."""
     await _ready(request, "ready", wait)
     if node:
-        await _sidecar(request).synced()
+        await _sidecar(request).synced(moving=node == "moving")
     return JSONResponse({"status": "ready"})
 
 

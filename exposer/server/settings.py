@@ -58,6 +58,11 @@ class ServerSettings(Settings):
         default=None, ge=0, description="a bound TCP socket inherited from the parent, instead of host and port"
     )
     status_url: str = Field(default="", description="the node's RPC; `/status` reports its height")
+    stalled_after: str = Field(
+        default="60s",
+        description="how long the node's height may stay the same before it is not ready; longer where its files say "
+        "that blocks are further apart; `0` for ever",
+    )
     pod: str = Field(default="", validation_alias="HOSTNAME", description="the pod's name, which `/status` tells")
     steps: str = Field(default="", description="this pod's init steps in their order, separated by commas")
     cache_dir: Path | None = Field(
@@ -102,14 +107,14 @@ class ServerSettings(Settings):
         parse_artifacts(value, info.data.get("home"), _secrets(info.data))
         return value
 
-    @field_validator("drain", "request_timeout", "idle_timeout", "stall_timeout")
+    @field_validator("drain", "request_timeout", "idle_timeout", "stall_timeout", "stalled_after")
     @classmethod
     def _is_duration(cls, value: str, info: ValidationInfo) -> str:
         try:
             seconds = parse_duration(value)
         except BadInputError as error:
             raise ValueError("not a duration; write for example 500ms, 25s or 1m") from error
-        if not (seconds or info.field_name == "drain") or seconds > _DAY:
+        if not (seconds or info.field_name in {"drain", "stalled_after"}) or seconds > _DAY:
             raise ValueError("not between 1ms and 24h")
         return value
 

@@ -2,19 +2,22 @@
 
 import asyncio
 import logging
+import math
 import time
 from functools import partial
 from itertools import islice
 
 from exposer import __version__
+from exposer.duration import parse_duration
 from exposer.server.bodies import Identity
 from exposer.server.changes import VolumeChanges
 from exposer.server.consensus import Consensus
 from exposer.server.fetches import Fetches
 from exposer.server.file import State
 from exposer.server.membership import Belonging
-from exposer.server.node import Node
-from exposer.server.phase import READY, Phase, read_phase, rfc3339
+from exposer.server.node import Node, NodeStatus
+from exposer.server.pace import longest_pause
+from exposer.server.phase import READY, STALLED, Phase, read_phase, rfc3339
 from exposer.server.problem import Code, ProblemError
 from exposer.server.sending import Sender
 from exposer.server.settings import ServerSettings
@@ -45,6 +48,8 @@ LONGEST_LOOK = 5.0
 """Seconds that a request which does not ask to wait gives the look at a volume."""
 _PATIENCE = 2.0  # seconds that /status waits for the check of a large file, then for a volume that does not answer
 _SHOWN = 100  # downloads in /status
+_SOON = 60.0  # seconds; blocks that are further apart are not waited for
+_NEEDED = "more than two thirds of the voting power must be connected and hold the same genesis"
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +74,8 @@ class Sidecar:
         self._last_phase = read_phase(None, self._steps)
         self._reading: asyncio.Task[Phase] | None = None
         self._threads = Threads(1)
+        self._stalled_after = parse_duration(settings.stalled_after) or math.inf
+        self._files = Threads(1)
         self._told = ""
 
     async def ready(self, name: Awaited, wait: float | None, gone: asyncio.Future[None] | None = None) -> Verdict:
@@ -98,7 +105,7 @@ class Sidecar:
             found = Verdict(State.INCOMPLETE, "the volume does not answer")
         if isinstance(found, Verdict):
             raise await self.problem("identity", found)
-        node, consensus = await asyncio.gather(self.node.status(), self._consensus(validator))
+        node, consensus = await asyncio.gather(self._node(), self._consensus(validator))
         return Identity(
             chain_id=found.chain_id,
             genesis_sha256=found.genesis_sha256,
@@ -110,14 +117,45 @@ class Sidecar:
     async def _consensus(self, validator: str | None) -> Consensus | None:
         return await self.node.consensus(validator) if validator else None
 
-    async def synced(self) -> None:
-        """Raises `ProblemError` unless the node has a block and is not catching up."""
-        node = await self.node.status()
-        if node and node.height and not node.catching_up:
+    async def synced(self, *, moving: bool = False) -> None:
+        """Raises `ProblemError` unless the node has a block, is not catching up and does not stand still.
+
+        With ``moving`` it has also made a block since it first answered, where blocks come that often.
+        """
+        node = await self._node()
+        if node is None:
+            reason = "the node does not answer"
+        elif node.catching_up:
+            reason = f"at height {node.height}, catching up"
+        elif node.stalled or not node.height:
+            reason = self._standing(node)
+        elif moving and not self.node.grown and await self._pause(node.height) <= min(self._stalled_after, _SOON):
+            reason = f"at height {node.height}, and no new block yet"
+        else:
             return
-        reason = f"at height {node.height}, catching up" if node else "the node does not answer"
         phase = await self._phase()
         raise ProblemError(Code.NOT_READY, "the node is not at the tip", phase=phase.name, reason=reason)
+
+    async def _node(self) -> NodeStatus | None:
+        """What the node says, and whether it stands still although its next block is due."""
+        found = await self.node.status()
+        if found is None or found.catching_up or found.standing < self._stalled_after:
+            return found
+        return found.model_copy(update={"stalled": found.standing >= await self._pause(found.height)})
+
+    async def _pause(self, height: int) -> float:
+        """How long the next block may take by the node's files; no end where they cannot be read in time."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self._files.run(partial(longest_pause, self._root, height))
+        except TimeoutError:
+            return math.inf
+
+    def _standing(self, node: NodeStatus) -> str:
+        """Why a node that makes no block is not ready; the same text at each look, for people are told of changes."""
+        which = f"block after {node.height}" if node.height else "first block"
+        since = f"for more than {self._stalled_after:g} s" if node.stalled else "yet"
+        return f"no {which} {since}; {_NEEDED}"
 
     async def problem(self, name: Awaited, verdict: Verdict) -> ProblemError:
         """The error that says why ``name`` cannot be served."""
@@ -132,15 +170,16 @@ class Sidecar:
         """The pod's status now; a volume or a node that does not answer holds it up for four seconds at most."""
         names = self.view.names
         asked = asyncio.gather(*(self.watch.within(name, _PATIENCE) for name in ("ready", *names)))
-        (ready, *verdicts), node = await asyncio.gather(asked, self.node.status())
+        (ready, *verdicts), node = await asyncio.gather(asked, self._node())
         phase = await self._phase()
+        stalled = self._standing(node) if ready.ready and node and node.stalled else ""
         return Status(
             pod=self._pod or None,
             version=__version__,
             started=rfc3339(self._started),
-            phase=READY if ready.ready else phase.name,
-            ready=ready.ready,
-            reason=None if ready.ready else phase.failure or ready.reason,
+            phase=STALLED if stalled else READY if ready.ready else phase.name,
+            ready=ready.ready and not stalled,
+            reason=stalled or (None if ready.ready else phase.failure or ready.reason),
             step=phase.position,
             steps=phase.steps,
             bootstrap=phase.bootstrap(ready=ready.ready),

@@ -59,7 +59,7 @@ class Status(BaseModel):
     pod: str | None = Field(description="the pod's name, where it has one")
     version: str = Field(description="of the sidecar")
     started: str = Field(description="when the sidecar started; RFC 3339, UTC")
-    phase: str = Field(description="the step that runs or failed, else `waiting` or `ready`")
+    phase: str = Field(description="the step that runs or failed, else `waiting`, `ready` or `stalled`")
     ready: bool
     reason: str | None = Field(description="why it is not ready")
     step: Position

@@ -257,7 +257,9 @@ async def test_node(tmp_path: Path, document: dict[str, object], suffix: str) ->
     answer = json.dumps(document).encode()
     async with _node(answer, asked) as url, calling(tmp_path, status_url=url + suffix) as (client, _):
         bodies = [(await client.get("/status")).json() for _ in range(3)]
-    assert [body["node"] for body in bodies] == [{"height": 42, "catching_up": False}] * 3
+    assert [body["node"] for body in bodies] == [
+        {"height": 42, "catching_up": False, "standing": 0.0, "stalled": False},
+    ] * 3
     assert [request.split(b"\r\n")[0] for request in asked] == [b"GET /status HTTP/1.1"]
 
 

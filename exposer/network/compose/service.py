@@ -18,12 +18,16 @@ _STARTED = {"condition": "service_started"}
 _DONE = {"condition": "service_completed_successfully"}
 _STAY = "create-validator"
 _HEALTH = {
-    "exposer": ("sidecar-healthy", "/readyz?node=synced", "{port}"),
+    "exposer": ("sidecar-healthy", "/readyz?node=moving", "{port}"),
     "faucet": ("sidecar-healthy", "/readyz", "{port}"),
     "node": ("sidecar-healthy", "/health", "{port}"),
     _STAY: ("test", "-e", "/tmp/registered"),  # noqa: S108 - in the container
 }
-"""Container -> what tells its health. A healthy exposer: its pod is ready, and its node is at the tip."""
+"""Container -> what tells its health. A healthy exposer: its pod is ready, and its node makes blocks.
+
+Nothing waits for a container's health but ``up --wait``, so more is asked than of a pod in a cluster, where an update
+goes on to the next pod once one is ready: a chain that needs them all to go on would never be updated.
+"""
 
 
 @dataclass(frozen=True)
