@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from exposer.accounts.coins import parse_coins
+from exposer.accounts.coins import one_credit, parse_coins
 from exposer.accounts.keyfile import Key, load_keys
 from exposer.accounts.purse import FACTS, KEY, STEP, Purse
 from exposer.errors import BadInputError
@@ -20,8 +20,6 @@ from init_scripts.settings import PodSettings
 from init_scripts.stage import admit
 from init_scripts.step import run_step
 
-_SHARE = 1000
-"""One credit is a thousandth of what the account has, unless FAUCET_AMOUNT says otherwise: enough to bond with."""
 _LEARNED = ("prefix", "algorithm", "key_type")
 
 
@@ -49,7 +47,7 @@ class FaucetStepSettings(PodSettings):
         """Denomination -> what one credit is."""
         if self.faucet_amount:
             return parse_coins(self.faucet_amount, "FAUCET_AMOUNT")
-        return {denom: max(amount // _SHARE, 1) for denom, amount in parse_coins(self.coins, "COINS").items()}
+        return one_credit(parse_coins(self.coins, "COINS"))
 
     @cached_property
     def learned(self) -> Mapping[str, Any]:

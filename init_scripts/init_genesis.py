@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from exposer.accounts.coins import parse_coins
+from exposer.accounts.coins import STAKE_SHARE, one_credit, parse_coins
 from exposer.accounts.keyfile import Key, Keys, load_keys
 from exposer.errors import BadInputError
 from exposer.genesis.lint import refuse_unrunnable
@@ -44,7 +44,12 @@ class GenesisSettings(JoinerSettings, CommissionSettings):
     bech32_prefix: str = Field("", description="what addresses have to begin with; default as the binary has it")
     num_relayers: int = Field(0, ge=0, description="how many relayer accounts are funded")
     faucet_enabled: bool = Field(False, description="a faucet funds the validators, instead of the genesis")
-    validator_stake: str = Field("", description="what the validator bonds; default a twentieth of COINS")
+    validator_stake: str = Field(
+        "", description="what the validator bonds; default a twentieth of COINS, or of what those get who join later"
+    )
+    faucet_credit: str = Field(
+        "", description="what a validator that joins gets of the faucet; default a thousandth of COINS"
+    )
     gas_prices: GasPrices = Field("", description=GAS_PRICES)
     genesis_time: str = Field(
         "", pattern=TIME_PATTERN, description="RFC 3339 in UTC; default the time of the first run"
@@ -107,6 +112,18 @@ class GenesisSettings(JoinerSettings, CommissionSettings):
     def negligible(self) -> frozenset[str]:
         """Likewise; earlier versions took the number for an input in any case."""
         return super().negligible | {"NUM_VALIDATORS"}
+
+    @property
+    def bonded(self) -> dict[str, int]:
+        """What each validator of the genesis bonds: by default what those will that join, so that all are equal."""
+        if self.validator_stake:
+            return parse_coins(self.validator_stake, "VALIDATOR_STAKE")
+        coins = parse_coins(self.coins, "COINS")
+        stake = cosmos.default_stake(coins, self.denom)
+        if self.whole or self.num_validators == 1 or not self.faucet_enabled:
+            return stake
+        credit = parse_coins(self.faucet_credit, "FAUCET_CREDIT") if self.faucet_credit else one_credit(coins)
+        return cosmos.default_stake(credit, self.denom) if credit.get(self.denom, 0) >= STAKE_SHARE else stake
 
     @property
     def whole(self) -> bool:
@@ -182,10 +199,9 @@ def validator_keys(keys: Keys, settings: GenesisSettings) -> list[Key]:
 
 def _cosmos(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
     coins = parse_coins(settings.coins, "COINS")
-    stake = settings.validator_stake
     wanted = cosmos.Wanted(
         coins=coins,
-        stake=parse_coins(stake, "VALIDATOR_STAKE") if stake else default_stake(coins, settings.denom),
+        stake=settings.bonded,
         funded=settings.funded,
         balances=settings.genesis_balances,
         genesis_time=settings.genesis_time,

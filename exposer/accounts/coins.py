@@ -8,6 +8,8 @@ _BITS = 256  # cosmossdk.io/math: MaxBitLen
 _COIN = re.compile(r"([0-9]{1,80})([a-zA-Z][a-zA-Z0-9/:._-]{2,127})")
 STAKE_SHARE = 20
 """A validator bonds a twentieth of what its account has, unless it is told how much."""
+CREDIT_SHARE = 1000
+"""One credit of a faucet is a thousandth of what its account has, unless it is told how much: enough to bond with."""
 Coin = dict[str, str]
 """``{"denom", "amount"}``, the SDK's JSON form: both strings."""
 
@@ -23,6 +25,11 @@ def parse_coins(text: str, field: str) -> dict[str, int]:
         if coins[found[2]].bit_length() > _BITS:
             raise BadInputError(f"{field}: {part.strip()!r} is more than the SDK's {_BITS} bits")
     return coins
+
+
+def one_credit(coins: dict[str, int]) -> dict[str, int]:
+    """What a faucet that has ``coins`` gives at once, where nobody says how much."""
+    return {denom: max(amount // CREDIT_SHARE, 1) for denom, amount in coins.items()}
 
 
 def render_coins(coins: dict[str, int]) -> str:

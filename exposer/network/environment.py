@@ -33,7 +33,8 @@ _RESERVED = (
     " IDENTITIES VALIDATOR_SET BECH32_PREFIX GAS_PRICES MINIMUM_GAS_PRICES CORS_ALLOWED_ORIGINS HOSTNAME POD_INDEX"
     " COMMISSION_RATE COMMISSION_MAX_RATE COMMISSION_MAX_CHANGE_RATE"
     " GENESIS_TIME GENESIS_FROM GENESIS_FROM_SHA256 GENESIS_PRESETS GENESIS_PATCH GENESIS_BALANCES CONFIG_OVERRIDES"
-    " FAUCET_ENABLED FAUCET_DIR FAUCET_URL FAUCET_HOST FAUCET_PORT FAUCET_FD FAUCET_DRAIN FAUCET_AMOUNT FAUCET_COOLDOWN"
+    " FAUCET_CREDIT FAUCET_ENABLED FAUCET_DIR FAUCET_URL FAUCET_HOST FAUCET_PORT FAUCET_FD FAUCET_DRAIN FAUCET_AMOUNT"
+    " FAUCET_COOLDOWN"
     " CODE_REPO CODE_TAG UPGRADES UPGRADE_NAME UPGRADE_DIR DAEMON_HOME DAEMON_NAME"
     " GENESIS_HOST GENESIS_PORT GENESIS_P2P_HOST GENESIS_P2P_PORT PEER_EXPOSERS NAMESPACE BIND_HOST EXTERNAL_ADDRESS"
     " STEP_SCRIPT UPDATE_SCRIPT STAY STAY_FILE POD_NAME"
@@ -167,7 +168,7 @@ def daemon(facts: ChainFacts) -> str:
 
 def of_leader(network: Network, chain: Chain, pod: str, site: Site) -> dict[str, str]:
     """What only the genesis pod is told."""
-    genesis = chain.genesis
+    genesis, faucet = chain.genesis, faucet_of(network, chain)
     return _given(
         NUM_VALIDATORS=str(chain.num_validators),  # not the others: one more of them changes nothing for those there
         GENESIS_TIME=site.genesis_time(resolve(chain)),
@@ -178,7 +179,8 @@ def of_leader(network: Network, chain: Chain, pod: str, site: Site) -> dict[str,
         GENESIS_PRESETS=",".join(genesis.presets),
         GENESIS_PATCH=_file(site, chain, GENESIS_PATCH) if genesis.patch else "",
         GENESIS_BALANCES=_file(site, chain, GENESIS_BALANCES) if chain.balances else "",
-        FAUCET_DIR=site.directory("faucet", pod, chain.id) if faucet_of(network, chain) else "",
+        FAUCET_DIR=site.directory("faucet", pod, chain.id) if faucet else "",
+        FAUCET_CREDIT=faucet.amount if faucet else "",
     )
 
 

@@ -21,6 +21,7 @@ from exposer.network.compose.project import ENVIRONMENT_FILE, KEYS_FILE, render_
 from exposer.network.document import Document
 from exposer.network.flags import add_wanted
 from exposer.network.key_source import keys_of
+from exposer.network.kubernetes import remaking
 from exposer.network.kubernetes.files import KUSTOMIZATION, render_kubernetes
 from exposer.network.plan_cli import plan_at
 from exposer.network.rendering import MADE, RenderedFile
@@ -80,6 +81,8 @@ def _compose(document: Document, output: Path | None) -> list[RenderedFile]:
 
 
 def _kubernetes(document: Document, options: argparse.Namespace) -> list[RenderedFile]:
+    for warning in remaking.warnings(document):
+        log.warning("%s", warning)
     plan = plan_at("k8s", document)
     keys = keys_of(document, options.output / _KEPT if options.output else None)
     files = render_kubernetes(plan, document, keys)

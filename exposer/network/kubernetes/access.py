@@ -5,6 +5,7 @@ from typing import Any
 
 from exposer.network.kubernetes.containers import port_name
 from exposer.network.kubernetes.labels import COMPONENT, PART_OF, Names
+from exposer.network.kubernetes.remaking import decided_by_scripts
 from exposer.network.kubernetes.stateful_set import service_ports
 from exposer.network.names import peers_name
 from exposer.network.plan import Pod
@@ -71,15 +72,24 @@ def network_policy(pods: Sequence[Pod], names: Names) -> dict[str, Any]:
 
 
 def disruption_budget(pods: Sequence[Pod], names: Names) -> dict[str, Any]:
-    """As many at once as a chain goes on without: less than a third of its validators (CometBFT's fault tolerance)."""
+    """As many at once as the chain goes on without: more than two thirds of the power must stay (CometBFT).
+
+    All validators have the same power unless a script or a genesis of the user's decides it: then nobody knows, and the
+    budget allows none. Below four validators none can be missed, and a drain waits for a person.
+    """
+    chain = names.chain
+    scripted = decided_by_scripts(chain, "init-genesis", "create-validator")
+    unknown = scripted or chain.genesis.source or "validators" in chain.genesis.patch
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": names.metadata(names.prefix),
         "spec": {
-            "maxUnavailable": max(1, (len(pods) - 1) // 3),
+            "maxUnavailable": 0 if unknown else (len(pods) - 1) // 3,
             "selector": {"matchLabels": names.selector},
-            "unhealthyPodEvictionPolicy": "AlwaysAllow",  # a pod that never got ready must not hold up a drain
+            # A pod that never got ready must not hold up a drain. Pods of a chain that stands still are not ready
+            # either: where their state is lost with them, they count as the others do.
+            "unhealthyPodEvictionPolicy": "AlwaysAllow" if names.network.kubernetes.storage else "IfHealthyBudget",
         },
     }
 

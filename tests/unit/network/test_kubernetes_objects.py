@@ -7,6 +7,7 @@ import pytest
 from manifest_world import BARE, EVERYTHING, KEYS, MNEMONIC, containers, load, named, pod_spec, render
 
 from exposer.errors import BadInputError
+from exposer.network.kubernetes import remaking
 from exposer.network.kubernetes.config import LIMIT
 from exposer.network.kubernetes.labels import COMPONENT, INSTANCE, PART_OF
 from exposer.network.yaml_text import to_yaml
@@ -71,15 +72,70 @@ def test_json_rpc_is_offered_where_a_chain_has_it(tmp_path: Path) -> None:
     assert "metrics" not in evm
 
 
-def test_disruptions_leave_two_thirds(tmp_path: Path) -> None:
-    """As many pods may go at once as the chain can do without, and one at least, or no node could ever be drained."""
-    budgets = named(render(tmp_path, EVERYTHING), "PodDisruptionBudget")
-    assert {name: one["spec"]["maxUnavailable"] for name, one in budgets.items()} == {
-        "osmosis-test-5": 1,
-        "evmos-9000-1": 1,
-        "simapp-1": 1,
-        "cometbft-1": 2,
-    }
+@pytest.mark.parametrize(
+    ("validators", "budget"), [(1, 0), (2, 0), (3, 0), (4, 1), (6, 1), (7, 2), (9, 2), (10, 3), (100, 33)]
+)
+def test_disruptions_leave_more_than_two_thirds(tmp_path: Path, validators: int, budget: int) -> None:
+    """Validators have equal power, the genesis pod's too: one budget for all of them, and none where each is needed."""
+    text = BARE.replace("numValidators: 3", f"numValidators: {validators}")
+    (spec,) = (one["spec"] for one in named(render(tmp_path, text), "PodDisruptionBudget").values())
+
+    assert spec["maxUnavailable"] == budget
+    assert 3 * (validators - budget) > 2 * validators >= 3 * (validators - budget - 1)
+    assert spec["selector"]["matchLabels"] == {PART_OF: "network", INSTANCE: "simapp-1"}
+
+
+@pytest.mark.parametrize(
+    "decides",
+    [
+        "genesis: {from: 'https://example.org/genesis.json'}",
+        "genesis: {validators: []}",
+        "scripts: {createValidator: {data: x}}",
+        "scripts: {update-genesis: {data: x}}",
+        "scripts: {init-genesis: {data: x}}",
+    ],
+)
+def test_no_disruption_where_somebody_else_decides_the_power(tmp_path: Path, decides: str) -> None:
+    """What a script or a genesis of the user's gives validators is not known here."""
+    text = BARE.replace("numValidators: 3", f"numValidators: 7, {decides.replace('update-genesis', 'updateGenesis')}")
+
+    assert named(render(tmp_path, text), "PodDisruptionBudget")["simapp-1"]["spec"]["maxUnavailable"] == 0
+
+
+def test_a_pod_that_is_not_ready_is_drained_where_its_state_stays(tmp_path: Path) -> None:
+    """A chain that stands still has no ready pod; without storage their state would go, so the budget counts."""
+    kept, lost = (named(render(tmp_path, text), "PodDisruptionBudget") for text in (EVERYTHING, BARE))
+
+    assert kept["cometbft-1"]["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert lost["simapp-1"]["spec"]["unhealthyPodEvictionPolicy"] == "IfHealthyBudget"
+
+
+@pytest.mark.parametrize(
+    ("chain", "storage", "warned"),
+    [
+        ("name: simapp, image: a", "", True),
+        ("name: simapp, image: a, numValidators: 1", "", True),
+        ("name: simapp, image: a", "storage: {size: 1Gi}", False),
+        ("name: simapp, image: a, identities: derived", "", True),
+        ("name: simapp, image: a, genesis: {genesis_time: '2026-01-01T00:00:00Z'}", "", True),
+        ("name: simapp, image: a, identities: derived, genesis: {genesis_time: '2026-01-01T00:00:00Z'}", "", False),
+        ("name: simapp, image: a, validators: genesis, genesis: {genesis_time: '2026-01-01T00:00:00Z'}", "", False),
+        ("name: cometbft", "", False),
+        ("name: cometbft, scripts: {updateGenesis: {data: x}}", "", True),
+    ],
+)
+def test_a_genesis_that_cannot_be_made_again_is_warned_of(
+    tmp_path: Path, chain: str, storage: str, *, warned: bool
+) -> None:
+    """Without storage it goes with its pod, unless keys and a stated time decide all of it."""
+    size = "" if "numValidators" in chain else ", numValidators: 3"
+    _, document = load(tmp_path, f"chains: [{{id: a-1, {chain}{size}}}]\nkubernetes: {{{storage}}}\n")
+    told = list(remaking.warnings(document))
+
+    assert bool(told) == warned
+    if warned:
+        assert "network.yaml:1: chains[0].id: without kubernetes.storage its genesis is lost" in told[0]
+        assert "add kubernetes: {storage: {size: 10Gi}}" in told[0]
 
 
 def test_who_may_come_in(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from network_world import EVERYTHING_OF_OURS, MINIMAL, STARSHIP_EVERYTHING, STARSHIP_THREE_CHAINS, PaperSite
 
 from exposer.network.document import embedded_document, load_document
@@ -365,3 +366,16 @@ def test_every_container_sees_what_it_needs_and_no_more(tmp_path: Path) -> None:
         ("validator", "node"): {"node": False},
         ("validator", "create-validator"): {"keys": True, "node": False},
     }
+
+
+@pytest.mark.parametrize(
+    ("faucet", "credit"), [("{enabled: true, amount: 7000000uatom}", "7000000uatom"), ("{enabled: true}", None)]
+)
+def test_the_genesis_pod_knows_a_stated_credit(tmp_path: Path, faucet: str, credit: str | None) -> None:
+    """By it the genesis validator bonds what those do that join; without one both go by COINS."""
+    path = tmp_path / "network.yaml"
+    path.write_text(f"{MINIMAL}    faucet: {faucet}\n", encoding="utf-8")
+    leader, *followers = build_plan(load_document(path).network, PaperSite(), tmp_path).pods
+
+    assert leader.environment.get("FAUCET_CREDIT") == credit
+    assert not any("FAUCET_CREDIT" in pod.environment for pod in followers)
