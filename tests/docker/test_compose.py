@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from compose_project import ComposeProject, compose_project
+from compose_project import ComposeProject, compose_project, docker
 from live_network import get_json
 from project import ROOT
 from waiting import eventually
@@ -107,6 +107,36 @@ def test_a_network_that_bonds(tmp_path: Path) -> None:
             project.up()
             project.is_going_on()
         assert bonded(project) == 3
+
+
+def test_a_chain_that_stands_still_is_not_healthy(checked_in: ComposeProject) -> None:
+    """Two of four validators are away, and no block is made: the exposers of the others say so until they are back."""
+    checked_in.up()
+    away = ("cometbft-1-validator-1", "cometbft-1-validator-2")
+    assert checked_in.run("stop", *away).returncode == 0
+
+    def health() -> str:
+        return str(checked_in.state(f"{LEADER}-exposer")["Health"]["Status"])
+
+    eventually("the genesis pod is unhealthy", lambda: health() == "unhealthy", pause=1, limit=180)
+    last = checked_in.state(f"{LEADER}-exposer")["Health"]["Log"][-1]
+    assert last["ExitCode"] != 0
+    assert checked_in.run("start", *away).returncode == 0
+    checked_in.is_going_on()
+    eventually("it is healthy again", lambda: health() == "healthy", pause=1)
+
+
+def test_a_genesis_pod_without_its_volume_is_never_all_well(tmp_path: Path) -> None:
+    """Its genesis cannot be made again: ``up --wait`` does not return with 0, for the validators make no block."""
+    (tmp_path / "network.yaml").write_text(SIMAPP)
+    assert main(["render", "compose", str(tmp_path / "network.yaml"), "-o", str(tmp_path / "out")]) == 0
+    with compose_project(tmp_path / "out", tmp_path) as project:
+        project.up()
+        assert project.run("down", "--timeout", "1").returncode == 0
+        docker("volume", "rm", f"{project.name}_simapp-1-genesis-0")
+        done = project.run("up", "--detach", "--wait", "--wait-timeout", "100", limit=200)
+
+        assert done.returncode != 0
 
 
 def bonded(project: ComposeProject) -> int:

@@ -1,5 +1,7 @@
 """The default network with the real CometBFT: it makes blocks, and goes on whatever is killed."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,3 +100,24 @@ def test_with_cometbft_on_path_the_network_makes_blocks(tmp_path: Path, cometbft
 
         assert network.end() == 0
     assert len({block["result"]["block_id"]["hash"] for block in blocks}) == 1
+
+
+def test_a_chain_that_stands_still_is_told(network: LiveNetwork) -> None:
+    """Two of four nodes are frozen, so no block is made: after a minute the others are not ready, until it moves."""
+    pods = network.up()
+    frozen = [network.find(pod["name"], "node").pid for pod in pods[2:]]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    told = f"{pods[0]['name']}: unready: no block after "
+    eventually("it is said", lambda: told in network.output(), pause=1)
+    stalled = network.pods()[0]
+    asked = network.command("status", pods[0]["exposer_url"])
+    for pid in frozen:
+        os.kill(pid, signal.SIGCONT)
+
+    assert stalled["phase"] == "stalled"
+    assert "more than two thirds of the voting power" in stalled["reason"]
+    assert asked.returncode == 75
+    assert stalled["reason"].split(" for ")[0] in asked.stdout
+    eventually("it moves again", lambda: network.pods()[0]["phase"] == "ready", pause=1)
+    assert network.end() == 0

@@ -40,6 +40,7 @@ def test_validators_that_join_are_funded_by_the_faucet(tmp_path: Path, simd: str
         balances = [balance["coins"][0]["amount"] for balance in genesis["app_state"]["bank"]["balances"]]
 
         assert [validator["status"] for validator in validators] == ["BOND_STATUS_BONDED"] * 3
+        assert [validator["tokens"] for validator in validators] == ["50000000"] * 3  # a twentieth of one credit
         assert len(balances) == 5  # the genesis validator, the faucet, and three accounts for the user
         assert faucet["ready"]
         assert [pod["faucet"] for pod in pods[1:]] == [None, None]

@@ -34,6 +34,8 @@ def test_four_validators_are_bonded(network: LiveCluster, tell: Callable[[str], 
     digest, height = network.agree(PODS)
     tell(f"k8s/simd: 4 validators bonded, all at height {height}, genesis {digest}")
 
+    validators = network.query(GENESIS, "staking", "validators")["validators"]
+    assert len({validator["tokens"] for validator in validators}) == 1  # or a budget of pods would be none of power
     with network.forwarded(GENESIS, 8081) as (exposer,):
         assert len(get_json(f"{exposer}/genesis")["app_state"]["genutil"]["gen_txs"]) == 1
 
