@@ -119,11 +119,11 @@ class GenesisSettings(JoinerSettings, CommissionSettings):
         if self.validator_stake:
             return parse_coins(self.validator_stake, "VALIDATOR_STAKE")
         coins = parse_coins(self.coins, "COINS")
-        stake = cosmos.default_stake(coins, self.denom)
+        stake = default_stake(coins, self.denom)
         if self.whole or self.num_validators == 1 or not self.faucet_enabled:
             return stake
         credit = parse_coins(self.faucet_credit, "FAUCET_CREDIT") if self.faucet_credit else one_credit(coins)
-        return cosmos.default_stake(credit, self.denom) if credit.get(self.denom, 0) >= STAKE_SHARE else stake
+        return default_stake(credit, self.denom) if credit.get(self.denom, 0) >= STAKE_SHARE else stake
 
     @property
     def whole(self) -> bool:

@@ -6,7 +6,6 @@ genesis was damaged still belongs to its network.
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 from exposer.documents import GenesisFacts, check_genesis
 from exposer.errors import MismatchError
@@ -68,9 +67,11 @@ class Belonging:
         return Membership(sight.value.chain_id, sha256 or sight.sha256, self._has_signed())
 
     def _has_signed(self) -> bool:
-        """Whether the signing state is above height 0; one that says nothing may be."""
+        """Whether the signing state is above height 0; one that cannot be read may be."""
+        if self._files.root is None:
+            return False  # a genesis without a home is no validator's
         try:
-            return int(json.loads(read_regular((self._files.root or Path()) / _SIGNING_STATE, _LIMIT))["height"]) > 0
+            return int(json.loads(read_regular(self._files.root / _SIGNING_STATE, _LIMIT))["height"]) > 0
         except FileNotFoundError:
             return False
         except (OSError, UnfitError, ValueError, TypeError, KeyError):

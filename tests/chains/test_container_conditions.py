@@ -155,7 +155,10 @@ def bytes_of(volume: Path) -> dict[str, bytes]:
 def leader_of(place: Place) -> ScriptedServer:
     """The exposer of the pod."""
     genesis, told = (place.chain / "config/genesis.json"), (place.chain / "config/node_id.json")
-    return ScriptedServer(by_path({"/genesis": file(genesis.read_bytes()), "/node_id": answer(200, told.read_bytes())}))
+    served = file(genesis.read_bytes())
+    return ScriptedServer(
+        by_path({"/genesis": served, "/identity": served, "/node_id": answer(200, told.read_bytes())})
+    )
 
 
 def joins(place: Place, *, driver: Mapping[str, str]) -> None:

@@ -80,6 +80,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, simd: str) -> Iterator
     served = by_path(
         {
             "/genesis": serve,
+            "/identity": serve,
             "/node_id": answer(200, b'{"node_id":"%s"}' % (b"0a" * 20)),
         }
     )

@@ -14,7 +14,7 @@ import pytest
 from go_world import GitRepository
 from networks import write_keys
 from project import ROOT
-from scripted_server import ScriptedServer, answer, file
+from scripted_server import ScriptedServer, answer, by_path, file
 
 from exposer.identity import node_id, node_public_key
 from exposer.records import digest_file, read_record
@@ -361,7 +361,8 @@ def test_a_validator_by_script_has_the_leaders_genesis(pod: dict[str, str], tmp_
     assert run("init_genesis", pod).returncode == 0
     genesis = (Path(pod["CHAIN_DIR"]) / GENESIS).read_bytes()
     joining = {**pod, "CHAIN_DIR": str(tmp_path / "joining"), "HOSTNAME": "scripts-validator-0"}
-    with ScriptedServer(file(genesis), *[answer(200, NODE_ID)] * 3) as server:
+    leader = {"/genesis": file(genesis), "/identity": file(genesis), "/node_id": answer(200, NODE_ID)}
+    with ScriptedServer(by_path(leader)) as server:
         joining["GENESIS_HOST"] = server.url
         done = run(
             "init_validator", joining, "echo mine > $CHAIN_DIR/config/genesis.json; echo x > $CHAIN_DIR/data/x.db\n"

@@ -1,6 +1,5 @@
 """The steps as processes: every way to end has its documented exit code, and a failed step leaves no file behind."""
 
-import hashlib
 import itertools
 import json
 import os
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from networks import write_keys
-from scripted_server import ScriptedServer, answer, file, stall
+from scripted_server import ScriptedServer, answer, by_path, file, stall
 from step_process import run
 from waiting import eventually
 
@@ -244,10 +243,8 @@ def test_a_validator_pod_joins_a_leader(pod: dict[str, str], tmp_path: Path) -> 
     run("init_genesis", pod)
     genesis = (Path(pod["CHAIN_DIR"]) / "config/genesis.json").read_bytes()
     joining = {**pod, "CHAIN_DIR": str(tmp_path / "joining"), "HOSTNAME": "steps-validator-0"}
-    digest = hashlib.sha256(genesis).hexdigest()
-    new = {"chain_id": "steps-1", "genesis_sha256": digest, "has_signed": False, "node": None, "consensus": None}
-    identity = json.dumps(new).encode()
-    with ScriptedServer(file(genesis), answer(200, identity), answer(200, NODE_ID), answer(200, identity)) as server:
+    leader = {"/genesis": file(genesis), "/identity": file(genesis), "/node_id": answer(200, NODE_ID)}
+    with ScriptedServer(by_path(leader)) as server:
         joining["GENESIS_HOST"] = server.url
         for step in ("init_validator", "init_config"):
             done = run(step, joining)

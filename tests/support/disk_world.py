@@ -90,7 +90,8 @@ def disk_world(directory: Path, prefix: Sequence[str] = ()) -> Iterator[World]:
     with zygote(prefix) as warm:
         made = World(warm, environments, {}, {}, directory / "log")
         genesis = _undisturbed(made, "genesis", directory)
-        leader = by_path({"/genesis": file((genesis / "config/genesis.json").read_bytes()), "/node_id": NODE_ID})
+        served = file((genesis / "config/genesis.json").read_bytes())
+        leader = by_path({"/genesis": served, "/identity": served, "/node_id": NODE_ID})
         with ScriptedServer(leader) as server:
             environments["validator"]["GENESIS_HOST"] = server.url
             _undisturbed(made, "validator", directory)

@@ -1,5 +1,7 @@
 """An HTTP server that misbehaves on purpose, written on raw sockets: it can cut, reset, stall and lie."""
 
+import hashlib
+import json
 import re
 import socket
 import struct
@@ -96,10 +98,15 @@ def file(
     rst: bool = False,
     extra: Mapping[str, str] | None = None,
 ) -> Script:
-    """``content`` with ``Range`` and ``If-Range``; the n-th answer ends at the n-th of ``cuts``, offsets in it."""
+    """``content`` with ``Range`` and ``If-Range``; the n-th answer ends at the n-th of ``cuts``, offsets in it.
+
+    Asked for ``/identity``, it is a genesis pod that has this genesis, and has not signed yet.
+    """
     ends: Iterator[int] = iter(cuts)
 
     def script(exchange: Exchange) -> bool:
+        if exchange.asked.path.startswith("/identity"):
+            return answer(200, identity_of(content))(exchange)
         asked = exchange.asked.headers
         found = re.fullmatch(r"bytes=(\d+)-", asked.get("range", "")) if asked.get("if-range", etag) == etag else None
         begin = int(found[1]) if found else 0
@@ -113,6 +120,14 @@ def file(
         return end == len(content)
 
     return script
+
+
+def identity_of(genesis: bytes) -> bytes:
+    """What the exposer of a pod with this genesis says, whose node has not started."""
+    chain = json.loads(genesis)["chain_id"]
+    digest = hashlib.sha256(genesis).hexdigest()
+    new = {"chain_id": chain, "genesis_sha256": digest, "has_signed": False, "node": None, "consensus": None}
+    return json.dumps(new).encode()
 
 
 def endless(part: bytes, *, first: bytes = b"", pause: float = 0.0) -> Script:

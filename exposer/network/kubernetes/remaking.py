@@ -1,7 +1,7 @@
-"""Which chains cannot make their genesis again: without storage it goes with the genesis pod, and another one comes.
+"""Which chains cannot go on when they lose their genesis pod: without storage its volume goes with it.
 
-A ``cometbft`` chain's genesis follows from keys and a fixed time. That of an SDK chain has the time of its making in
-it, and the identity of a random node key, unless the network file states both.
+A pod whose keys are derived takes the genesis of the others and joins again (`init_scripts.founder`); random keys are
+gone.
 """
 
 from collections.abc import Iterator
@@ -11,19 +11,16 @@ from exposer.network.file.chains import resolve
 from exposer.network.file.model import Chain
 from exposer.network.file.scripts import STEPS
 
-_TIME = "genesis_time"
-
 
 def warnings(document: Document) -> Iterator[str]:
-    """One line for each chain whose genesis is lost with its pod, with the cure."""
+    """One line for each chain that does not survive the loss of its genesis pod, with the cure."""
     if document.network.kubernetes.storage:
         return
     for place, chain in enumerate(document.network.chains):
-        if not _remade(chain):
+        if not _joins_again(chain):
             text = (
-                "without kubernetes.storage its genesis is lost with the genesis pod (deleted, evicted or drained), "
-                "which cannot make it again; add kubernetes: {storage: {size: 10Gi}}, or state what decides it: "
-                "identities: derived, and genesis: {genesis_time: …}"
+                "without kubernetes.storage the keys of its genesis pod are lost with the pod (deleted, evicted, "
+                "drained), and it does not come back; add kubernetes: {storage: {size: 10Gi}}, or identities: derived"
             )
             yield document.source.fault(("chains", place, "id"), text)
 
@@ -33,8 +30,6 @@ def decided_by_scripts(chain: Chain, *steps: str) -> bool:
     return any(STEPS[name] in steps for name, script in chain.scripts if script)
 
 
-def _remade(chain: Chain) -> bool:
-    if decided_by_scripts(chain, "init-genesis", "init-config"):
-        return False
+def _joins_again(chain: Chain) -> bool:
     derived = chain.identities == "derived" or chain.validators == "genesis"
-    return resolve(chain).driver == "cometbft" or (derived and _TIME in chain.genesis.patch)
+    return resolve(chain).driver == "cometbft" or (derived and chain.num_validators > 1)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from exposer.accounts.coins import one_credit
-from init_scripts.cosmos import default_stake
+from init_scripts.bonding import default_stake
 from init_scripts.init_genesis import GenesisSettings
 
 JOINS = {"num_validators": 3, "faucet_enabled": True}

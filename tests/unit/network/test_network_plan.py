@@ -369,7 +369,7 @@ def test_every_container_sees_what_it_needs_and_no_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("faucet", "credit"), [("{enabled: true, amount: 7000000uatom}", "7000000uatom"), ("{enabled: true}", None)]
+    ("faucet", "credit"), [("{enabled: true, amount: 70000000uatom}", "70000000uatom"), ("{enabled: true}", None)]
 )
 def test_the_genesis_pod_knows_a_stated_credit(tmp_path: Path, faucet: str, credit: str | None) -> None:
     """By it the genesis validator bonds what those do that join; without one both go by COINS."""

@@ -68,6 +68,8 @@ def test_the_schema_accepts_every_example(tmp_path: Path, text: str) -> None:
     assert [error.message for error in CHECKER.iter_errors(data(tmp_path, text))] == []
 
 
+_OF_COSMOVISOR = "cosmovisor with "
+"""What a variable may be depends on its name, and on a program that not every chain runs."""
 _BY_COUNTING = {"a path beyond BIP-32", "a variable of another type"}
 """Of single values too, and nothing that a pattern can tell."""
 
@@ -87,4 +89,4 @@ def test_the_schema_finds_mistakes_of_single_values(tmp_path: Path, tell: Callab
 
     single = {name for name in possible if re.match(r"\d.* (must (be|have)|is not a known) ", MISTAKES[name].told)}
     assert len(single) > 40
-    assert single - found == _BY_COUNTING
+    assert {name for name in single - found if not name.startswith(_OF_COSMOVISOR)} == _BY_COUNTING
