@@ -21,7 +21,13 @@ _SLACK = 30.0  # seconds for a Python process to start and end, on a machine wit
 CONTENT = json.dumps(
     {"genesis_time": "2026-01-01T00:00:00Z", "chain_id": "clock-1", "validators": [], "app_hash": ""}
 ).encode()
-LEADER = by_path({"/genesis": file(CONTENT), "/node_id": answer(200, b'{"node_id":"%s"}' % (b"0a" * 20))})
+LEADER = by_path(
+    {
+        "/genesis": file(CONTENT),
+        "/identity": file(CONTENT),
+        "/node_id": answer(200, b'{"node_id":"%s"}' % (b"0a" * 20)),
+    }
+)
 
 
 @pytest.fixture(scope="module")

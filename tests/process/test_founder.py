@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -16,14 +16,17 @@ from step_process import run
 PODS = 3
 
 
-@pytest.fixture
-def base(tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What all pods of a chain that needs no binary are told."""
+    directory = tmp_path_factory.mktemp("keys")
+    (directory / "patch.json").write_text('{"consensus_params": {"block": {"max_gas": "1000000"}}}')
     return {
         "CHAIN_DRIVER": "cometbft",
         "CHAIN_ID": "founded-1",
-        "KEYS_CONFIG": str(write_keys(tmp_path / "keys.json", validators=PODS)),
+        "KEYS_CONFIG": str(write_keys(directory / "keys.json", validators=PODS)),
         "NUM_VALIDATORS": str(PODS),
+        "GENESIS_PATCH": str(directory / "patch.json"),
     }
 
 
@@ -31,6 +34,12 @@ def genesis_pod(base: dict[str, str], home: Path, *exposers: str) -> dict[str, s
     """The environment of a genesis pod with this home."""
     own = {"CHAIN_DIR": str(home), "HOSTNAME": "founded-genesis-0"}
     return {**base, **own, **({"PEER_EXPOSERS": ",".join(exposers)} if exposers else {})}
+
+
+def validator_pod(base: dict[str, str], home: Path, leader: str, ordinal: int = 0) -> dict[str, str]:
+    """The environment of a validator pod with this home."""
+    common = {name: value for name, value in base.items() if name != "GENESIS_PATCH"}
+    return {**common, "CHAIN_DIR": str(home), "HOSTNAME": f"v-{ordinal}", "GENESIS_HOST": leader}
 
 
 def init(pod: dict[str, str], *arguments: str) -> CompletedProcess[str]:
@@ -44,79 +53,76 @@ def digest(home: Path) -> str:
     return hashlib.sha256((home / "config/genesis.json").read_bytes()).hexdigest()
 
 
-@contextmanager
-def network(base: dict[str, str], directory: Path, **more: str) -> Iterator[tuple[Path, list[str]]]:
+@pytest.fixture(scope="module")
+def network(base: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[str]]]:
     """A network whose pods are initialised, with their sidecars: the genesis pod's home, and the others' exposers."""
+    directory = tmp_path_factory.mktemp("network")
     leader = directory / "genesis-0"
-    assert init({**genesis_pod(base, leader), **more}).returncode == 0
+    assert init(genesis_pod(base, leader)).returncode == 0
     with ExitStack() as stack:
         source = stack.enter_context(running(leader))
         exposers = []
         for ordinal in range(PODS - 1):
             home = directory / f"validator-{ordinal}"
-            own = {"CHAIN_DIR": str(home), "HOSTNAME": f"v-{ordinal}", "GENESIS_HOST": source.url}
             for step in ("init_validator", "init_config"):
-                done = run(step, {**base, **own})
+                done = run(step, validator_pod(base, home, source.url, ordinal))
                 assert done.returncode == 0, done.stderr
             exposers.append(stack.enter_context(running(home)).url)
         yield leader, exposers
 
 
-def test_a_lost_volume_gets_its_network_again(base: dict[str, str], tmp_path: Path) -> None:
+def test_a_lost_volume_gets_its_network_again(
+    base: dict[str, str], network: tuple[Path, list[str]], tmp_path: Path
+) -> None:
     """Where the keys are derived, the pod takes the genesis of the others, patched as it is, and founds nothing."""
-    (tmp_path / "patch.json").write_text('{"consensus_params": {"block": {"max_gas": "1000000"}}}')
-    patch = {"GENESIS_PATCH": str(tmp_path / "patch.json")}
-    with network(base, tmp_path, **patch) as (leader, exposers):
-        again = tmp_path / "again"
-        done = init({**genesis_pod(base, again, *exposers), **patch})
+    (leader, exposers), again = network, tmp_path / "again"
+    done = init(genesis_pod(base, again, *exposers))
 
-        assert done.returncode == 0, done.stderr
-        assert '"max_gas": "1000000"' in (again / "config/genesis.json").read_text()
-        assert digest(again) == digest(leader)
-        assert _public(again) == _public(leader)
-        with running(again) as sidecar:
-            assert json.loads(sidecar.get("/identity")[1])["genesis_sha256"] == digest(leader)
+    assert done.returncode == 0, done.stderr
+    assert '"max_gas": "1000000"' in (again / "config/genesis.json").read_text()
+    assert digest(again) == digest(leader)
+    assert _public(again) == _public(leader)
+    with running(again) as sidecar:
+        assert json.loads(sidecar.get("/identity")[1])["genesis_sha256"] == digest(leader)
 
 
-def test_other_keys_are_refused(base: dict[str, str], tmp_path: Path) -> None:
+def test_other_keys_are_refused(base: dict[str, str], network: tuple[Path, list[str]], tmp_path: Path) -> None:
     """A pod whose keys are not in the network's genesis could not take part: exit 4, and the volume stays empty."""
-    with network(base, tmp_path) as (_, exposers):
-        other = write_keys(tmp_path / "other.json", validators=PODS)
-        done = init({**genesis_pod(base, tmp_path / "again", *exposers), "KEYS_CONFIG": str(other)})
+    other = write_keys(tmp_path / "other.json", validators=PODS)
+    done = init({**genesis_pod(base, tmp_path / "again", *network[1]), "KEYS_CONFIG": str(other)})
 
     assert done.returncode == 4
     assert "KEYS_CONFIG" in done.stderr
     assert not (tmp_path / "again/config").exists()
 
 
-def test_another_chain_is_refused(base: dict[str, str], tmp_path: Path) -> None:
+def test_another_chain_is_refused(base: dict[str, str], network: tuple[Path, list[str]], tmp_path: Path) -> None:
     """Pods of another chain behind PEER_EXPOSERS are a mistake: exit 4 with both names."""
-    with network(base, tmp_path) as (_, exposers):
-        done = init({**genesis_pod(base, tmp_path / "again", *exposers), "CHAIN_ID": "founded-2"})
+    done = init({**genesis_pod(base, tmp_path / "again", *network[1]), "CHAIN_ID": "founded-2"})
 
     assert done.returncode == 4
     assert "'founded-1'" in done.stderr
     assert "'founded-2'" in done.stderr
 
 
-def test_pods_that_disagree_are_refused(base: dict[str, str], tmp_path: Path) -> None:
+def test_pods_that_disagree_are_refused(base: dict[str, str], network: tuple[Path, list[str]], tmp_path: Path) -> None:
     """Where the others hold two geneses, nobody but their owner knows which is the right one: exit 4 with both."""
-    with network(base, tmp_path / "a") as (one, first), network(base, tmp_path / "b") as (two, second):
-        done = init(genesis_pod(base, tmp_path / "again", first[0], second[0]))
+    (leader, exposers), other = network, tmp_path / "other"
+    assert init(genesis_pod(base, other)).returncode == 0
+    with running(other) as sidecar:
+        done = init(genesis_pod(base, tmp_path / "again", exposers[0], sidecar.url))
 
-        assert done.returncode == 4
-        assert digest(one) in done.stderr
-        assert digest(two) in done.stderr
+    assert done.returncode == 4
+    assert digest(leader) in done.stderr
+    assert digest(other) in done.stderr
 
 
-def test_force_takes_over(base: dict[str, str], tmp_path: Path) -> None:
+def test_force_takes_over(base: dict[str, str], network: tuple[Path, list[str]], tmp_path: Path) -> None:
     """`--force` founds another network under the others, because somebody said so."""
-    with network(base, tmp_path) as (leader, exposers):
-        again = tmp_path / "again"
-        done = init(genesis_pod(base, again, *exposers), "--force")
+    done = init(genesis_pod(base, tmp_path / "again", *network[1]), "--force")
 
-        assert done.returncode == 0, done.stderr
-        assert digest(again) != digest(leader)
+    assert done.returncode == 0, done.stderr
+    assert digest(tmp_path / "again") != digest(network[0])
 
 
 def test_new_pods_belong_to_nothing(base: dict[str, str], tmp_path: Path) -> None:
@@ -159,19 +165,19 @@ def _public(home: Path) -> object:
 
 def test_a_genesis_that_its_leader_no_longer_has(base: dict[str, str], tmp_path: Path) -> None:
     """A pod that took a genesis, whose leader then lost its volume and made another, stops before its node starts."""
-    leader, joiner = tmp_path / "leader", {**base, "CHAIN_DIR": str(tmp_path / "joiner"), "HOSTNAME": "v-0"}
+    leader, joiner = tmp_path / "leader", tmp_path / "joiner"
     assert init(genesis_pod(base, leader)).returncode == 0
     with running(leader) as sidecar:
-        assert run("init_validator", {**joiner, "GENESIS_HOST": sidecar.url}).returncode == 0
+        assert run("init_validator", validator_pod(base, joiner, sidecar.url)).returncode == 0
     other = tmp_path / "other"
     assert init(genesis_pod(base, other)).returncode == 0
     with running(other) as sidecar:
-        done = run("init_config", {**joiner, "GENESIS_HOST": sidecar.url})
+        done = run("init_config", validator_pod(base, joiner, sidecar.url))
 
     assert done.returncode == 4
     assert digest(leader) in done.stderr
     assert digest(other) in done.stderr
-    assert not (tmp_path / "joiner/config/node_id.json").exists()
+    assert not (joiner / "config/node_id.json").exists()
 
 
 @pytest.fixture
@@ -179,7 +185,7 @@ def complete(base: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """The environment of a validator pod that is complete, and whose genesis pod is gone."""
     leader = tmp_path / "leader"
     assert init(genesis_pod(base, leader)).returncode == 0
-    pod = {**base, "CHAIN_DIR": str(tmp_path / "validator"), "HOSTNAME": "v-0", "GENESIS_HOST": "127.0.0.1"}
+    pod = validator_pod(base, tmp_path / "validator", "127.0.0.1")
     with running(leader) as sidecar:
         pod["GENESIS_PORT"] = sidecar.url.rpartition(":")[2]
         for step in ("init_validator", "init_config"):

@@ -19,7 +19,13 @@ from trees import final_files
 GENESIS = json.dumps(
     {"genesis_time": "2026-01-01T00:00:00Z", "chain_id": "names-1", "validators": [], "app_hash": ""}
 ).encode()
-LEADER = by_path({"/genesis": file(GENESIS), "/node_id": answer(200, b'{"node_id":"%s"}' % (b"0a" * 20))})
+LEADER = by_path(
+    {
+        "/genesis": file(GENESIS),
+        "/identity": file(GENESIS),
+        "/node_id": answer(200, b'{"node_id":"%s"}' % (b"0a" * 20)),
+    }
+)
 NAME = "genesis.names.test"
 
 

@@ -181,7 +181,8 @@ def test_a_pod_on_ipv6_has_brackets_wherever_a_port_follows(pod: dict[str, str],
         assert done.returncode == 0, done.stderr
     genesis = (Path(pod["CHAIN_DIR"]) / "config/genesis.json").read_bytes()
     joining = {**pod, **told, "CHAIN_DIR": str(tmp_path / "joining"), "HOSTNAME": "steps-validator-0"}
-    with ScriptedServer(file(genesis), answer(200, NODE_ID)) as server:
+    leader = {"/genesis": file(genesis), "/identity": file(genesis), "/node_id": answer(200, NODE_ID)}
+    with ScriptedServer(by_path(leader)) as server:
         for step in ("init_validator", "init_config"):
             done = run(step, {**joining, "GENESIS_HOST": server.url, "GENESIS_P2P_HOST": "fd00::7"})
             assert done.returncode == 0, done.stderr

@@ -81,7 +81,7 @@ def node(
             return respond(exchange, {"result": {"response": {"code": 0, "value": COIN}}})
         if "Query/Validator" in path:
             return respond(exchange, {"result": {"response": validator()}})
-        return respond(exchange, transaction())
+        return respond(exchange, transaction() if path.startswith("/tx") else {"error": "not here"})
 
     return script
 
