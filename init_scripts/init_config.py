@@ -17,6 +17,7 @@ from exposer.volume import Transaction
 from init_scripts import cosmos, toml
 from init_scripts.binary import ChainBinary
 from init_scripts.dialect import Dialect
+from init_scripts.join import GENESIS
 from init_scripts.leader import fetch_node_id, refuse_another_genesis
 from init_scripts.node_config import ConfigSettings, joining, running
 from init_scripts.overrides import FILES
@@ -26,7 +27,6 @@ from init_scripts.stage import admit, keep_changes, lay_out, of_the_node
 from init_scripts.step import run_step
 
 STEP = "init-config"
-GENESIS = "config/genesis.json"
 NODE_ID = "config/node_id.json"
 
 

@@ -188,7 +188,7 @@ def _judge(settings: GenesisSettings, transaction: Transaction, facts: Mapping[s
 
 def _cometbft(settings: GenesisSettings, stage: Path) -> Mapping[str, Any]:
     facts = cometbft.make_genesis(settings, stage, members=settings.members, genesis_time=settings.genesis_time)
-    refuse_unrunnable(stage / "config/genesis.json", settings.chain_id)
+    refuse_unrunnable(stage / GENESIS, settings.chain_id)
     return facts
 
 

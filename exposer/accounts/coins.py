@@ -9,7 +9,7 @@ _COIN = re.compile(r"([0-9]{1,80})([a-zA-Z][a-zA-Z0-9/:._-]{2,127})")
 STAKE_SHARE = 20
 """A validator bonds a twentieth of what its account has, unless it is told how much."""
 CREDIT_SHARE = 1000
-"""One credit of a faucet is a thousandth of what its account has, unless it is told how much: enough to bond with."""
+"""One credit of a faucet is a thousandth of what its account has, unless an amount is stated: enough to bond with."""
 Coin = dict[str, str]
 """``{"denom", "amount"}``, the SDK's JSON form: both strings."""
 

@@ -152,7 +152,7 @@ class Sidecar:
             return math.inf
 
     def _standing(self, node: NodeStatus) -> str:
-        """Why a node that makes no block is not ready; the same text at each look, for people are told of changes."""
+        """Why a node that makes no block is not ready; the same text at each look, because changes are reported."""
         which = f"block after {node.height}" if node.height else "first block"
         since = f"for more than {self._stalled_after:g} s" if node.stalled else "yet"
         return f"no {which} {since}; {_NEEDED}"

@@ -20,7 +20,7 @@ exec sleep 30
 def test_cosmovisor_takes_the_binary_of_a_plan(
     cosmovisor: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, told: dict[str, str]
 ) -> None:
-    """Whatever capitals its name has, and whether cosmovisor is told to keep them."""
+    """Whatever capitals its name has, and whether cosmovisor has the switch that keeps them."""
     for variable, value in told.items():
         monkeypatch.setenv(variable, value)
     second = f"#!/bin/sh\n[ $1 = run ] || [ $1 = start ] && echo upgraded >{tmp_path}/told\n"

@@ -127,7 +127,7 @@ def test_a_chain_that_stands_still_is_not_healthy(checked_in: ComposeProject) ->
 
 
 def test_a_genesis_pod_without_its_volume_is_never_all_well(tmp_path: Path) -> None:
-    """Its genesis cannot be made again: ``up --wait`` does not return with 0, for the validators make no block."""
+    """Its keys were random: ``up --wait`` after ``down`` does not return with 0 either."""
     (tmp_path / "network.yaml").write_text(SIMAPP)
     assert main(["render", "compose", str(tmp_path / "network.yaml"), "-o", str(tmp_path / "out")]) == 0
     with compose_project(tmp_path / "out", tmp_path) as project:

@@ -83,7 +83,7 @@ def refused(former: str, pods: Pods) -> bool:
 def test_random_keys_found_no_second_network(
     namespace: LiveCluster, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
-    """The pod that comes back makes no genesis and is not ready; who looks is told why; the others keep theirs."""
+    """The pod that comes back makes no genesis and is not ready; `k8s status` says why; the others keep theirs."""
     with network(namespace, tmp_path) as cluster:
         (digest,) = {cluster.digest(name) for name in VALIDATORS}
         for way, lose in ways(cluster):

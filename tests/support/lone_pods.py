@@ -145,7 +145,7 @@ def lone_pods(
     pods = [LonePod(number, directory, command, told) for number in range(count)]
     try:
         yield pods
-    except BaseException:
+    except BaseException:  # pytest.fail is no Exception
         for pod in pods:
             if pod.log.exists():
                 print(f"--- {pod.log.name}\n" + "".join(pod.log.read_text(errors="replace").splitlines(True)[-40:]))

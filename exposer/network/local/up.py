@@ -37,7 +37,7 @@ log = logging.getLogger("exposer up")
 _LIMIT, _LIMIT_OF_BUILDS = 300.0, 3600.0
 """Seconds for a bring-up; where binaries are built each takes minutes, and the first time their modules are fetched."""
 _REFRESH, _LOOK = 1.0, 5.0
-"""Seconds between two looks at what runs: for the live table, and where only changes are told."""
+"""Seconds between two looks at what runs: for the live table, and where only changes are printed."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class _Run:
         self._ready(losses.exit_code)
 
     async def _stay(self, bring_up: BringUp) -> None:
-        """Until a signal; what pods hold is compared, and what is not well is told, as long as they run.
+        """Until a signal; what pods hold is compared, and what is wrong is reported, as long as they run.
 
         Raises:
             MismatchError: pods of a chain hold different genesis files.
@@ -192,13 +192,11 @@ class _Run:
             ended.cancel()
 
     def _look(self, statuses: Sequence[PodStatus], losses: Losses) -> None:
-        known = [
-            status for status in statuses if status.name not in losses.errors
-        ]  # of those that are lost all is told
+        known = [status for status in statuses if status.name not in losses.errors]  # a lost pod has been reported
         agree(known)
         for status in known:
             if status.phase == "stopped":
-                continue  # its exposer is restarting, which is told already
+                continue  # its exposer is restarting, which has been reported
             if status.reason != self._reasons.get(status.name, ""):
                 self._tell(Event(status.name, "", "unready" if status.reason else "ready", status.reason))
             self._reasons[status.name] = status.reason
