@@ -28,6 +28,15 @@ def account_address(public: bytes, algorithm: Algorithm) -> bytes:
     return hashlib.new("ripemd160", hashlib.sha256(public).digest(), usedforsecurity=False).digest()
 
 
+def with_checksum(digits: str) -> str:
+    """40 hex digits of an Ethereum address in the case that tells their checksum (EIP-55)."""
+    from Crypto.Hash import keccak  # noqa: PLC0415 - most chains have none of these addresses
+
+    digest = keccak.new(data=digits.lower().encode(), digest_bits=256).hexdigest()
+    pairs = zip(digits.lower(), digest, strict=False)
+    return "".join(digit.upper() if nibble in "89abcdef" else digit for digit, nibble in pairs)
+
+
 def encode_address(prefix: str, raw: bytes) -> str:
     """A bech32 address (BIP-173)."""
     return str(bech32.bech32_encode(prefix, bech32.convertbits(raw, 8, 5) or []))

@@ -6,9 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from Crypto.Hash import keccak
-
-from exposer.accounts.address import decode_address, encode_address
+from exposer.accounts.address import decode_address, encode_address, with_checksum
 from exposer.accounts.purse import Purse
 from exposer.errors import BadInputError
 from exposer.faucet.credit import Credit
@@ -144,9 +142,6 @@ def _ethereum(address: str) -> bytes:
         raw = bytes.fromhex(digits)
     except ValueError:
         raise BadInputError("not hex digits") from None
-    mixed = digits not in {digits.lower(), digits.upper()}
-    digest = keccak.new(data=digits.lower().encode(), digest_bits=256).hexdigest()
-    right = "".join(digit.upper() if int(bit, 16) > 7 else digit for digit, bit in zip(digits.lower(), digest))  # noqa: PLR2004, B905
-    if len(digits) != 40 or (mixed and digits != right):  # noqa: PLR2004
+    if len(digits) != 40 or digits not in {digits.lower(), digits.upper(), with_checksum(digits)}:  # noqa: PLR2004
         raise BadInputError("not an Ethereum address")
     return raw

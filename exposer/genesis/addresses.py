@@ -8,9 +8,7 @@ import re
 from functools import cache, reduce
 from operator import getitem, xor
 
-from Crypto.Hash import keccak
-
-from exposer.accounts.address import encode_address
+from exposer.accounts.address import encode_address, with_checksum
 from exposer.errors import BadInputError
 
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
@@ -48,7 +46,7 @@ class AddressForm:
         return text
 
     def _from_hex(self, digits: str, where: str) -> str:
-        if digits not in {digits.lower(), digits.upper(), _mixed(digits)}:
+        if digits not in {digits.lower(), digits.upper(), with_checksum(digits)}:
             raise BadInputError(
                 f"{where}: the checksum of '0x{digits}' (EIP-55) is wrong; copy it again, or in lower case"
             )
@@ -58,15 +56,6 @@ class AddressForm:
 def module_address(prefix: str, module: str) -> str:
     """The address of a module's account: the first 20 bytes of the SHA-256 of its name (``x/auth/types``)."""
     return encode_address(prefix, hashlib.sha256(module.encode()).digest()[:20])
-
-
-def _mixed(digits: str) -> str:
-    """Hex digits in the case that tells their checksum (EIP-55)."""
-    digest = keccak.new(data=digits.lower().encode(), digest_bits=256).hexdigest()
-    return "".join(
-        digit.upper() if int(nibble, 16) > 7 else digit  # noqa: PLR2004 - the upper half of a hex digit
-        for digit, nibble in zip(digits.lower(), digest, strict=False)
-    )
 
 
 def _shift(state: int) -> int:

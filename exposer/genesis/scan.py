@@ -8,6 +8,7 @@ import codecs
 import os
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from exposer.errors import BadInputError
@@ -36,13 +37,27 @@ def _value(levels: int) -> bytes:
     return rb"(?:%b|\{%b%b\}|\[%b%b\])" % (scalar, of_members, _SPACE, of_elements, _SPACE)
 
 
-_VALUE = re.compile(_value(_LEVELS))
-_ELEMENTS = re.compile(rb"(?>" + _value(_LEVELS) + _SPACE + rb"," + _SPACE + rb")++")
-_MEMBERS = re.compile(rb"(?>" + _STRING + _SPACE + rb":" + _SPACE + _value(_LEVELS) + _SPACE + rb"," + _SPACE + rb")++")
 _KEY = re.compile(_STRING)
 _BLANK = re.compile(_SPACE)
 _OPEN_STRING = re.compile(rb'"(?>[^"\\]++|\\.)*+\\?', re.DOTALL)
 _CLOSERS = {ord("{"): ord("}"), ord("["): ord("]")}
+
+
+# Compiled when they are needed first: that takes longer than many a step that reads no genesis.
+@cache
+def _one_value() -> re.Pattern[bytes]:
+    return re.compile(_value(_LEVELS))
+
+
+@cache
+def _many_elements() -> re.Pattern[bytes]:
+    return re.compile(rb"(?>" + _value(_LEVELS) + _SPACE + rb"," + _SPACE + rb")++")
+
+
+@cache
+def _many_members() -> re.Pattern[bytes]:
+    member = _STRING + _SPACE + rb":" + _SPACE + _value(_LEVELS)
+    return re.compile(rb"(?>" + member + _SPACE + rb"," + _SPACE + rb")++")
 
 
 class Span(NamedTuple):
@@ -117,7 +132,7 @@ class Scanner:
     def run(self) -> bytes | None:
         """Step over many elements of an array, each with its comma; None where the next is the last, or a deep one."""
         self._blank()
-        return self._take(_ELEMENTS)
+        return self._take(_many_elements())
 
     def skip(self) -> Span:
         """Step over one value, of any size and any depth."""
@@ -125,7 +140,7 @@ class Scanner:
         start = self.position
         closers = bytearray()
         while True:
-            if not self._step(_VALUE):
+            if not self._step(_one_value()):
                 closers.append(_CLOSERS.get(self.kind(), 0))
                 if len(closers) > DEEPEST:
                     raise BadInputError(f"{self._field}: nested too deeply at byte {self.position}")
@@ -144,11 +159,11 @@ class Scanner:
         """Step over as many members or elements as go at once, and the name of the next."""
         self._blank()
         if closer == ord("}"):
-            self._step(_MEMBERS)
+            self._step(_many_members())
             self.key()
             self._blank()
         else:
-            self._step(_ELEMENTS)
+            self._step(_many_elements())
 
     def _step(self, pattern: re.Pattern[bytes]) -> bool:
         return self._take(pattern) is not None

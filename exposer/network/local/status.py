@@ -5,8 +5,8 @@ import json
 from typing import TextIO
 
 from exposer.errors import BadInputError
+from exposer.network.local.pods_table import pods_table
 from exposer.network.local.state import Record, State
-from exposer.network.local.summary import pods_table
 from exposer.network.local.survey import PodStatus, Survey, agree, genesis_first, report
 
 

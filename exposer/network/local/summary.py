@@ -7,31 +7,14 @@ from pathlib import Path
 from exposer.errors import ExitCode
 from exposer.network.cause import GO_CAUSES
 from exposer.network.local.binaries import COMETBFT_CURE
+from exposer.network.local.pods_table import pods_table
 from exposer.network.local.prepare import Prepared
 from exposer.network.local.processes import ProgramFailedError
 from exposer.network.local.state import State
-from exposer.network.local.survey import FaucetStatus, PodStatus, genesis_first
-from exposer.network.table import aligned
-from exposer.status import clean
+from exposer.network.local.survey import PodStatus, genesis_first
 
 _TAIL_LINES = 15
 _TAIL_BYTES = 64 * 1024
-
-
-def pods_table(statuses: Sequence[PodStatus]) -> str:
-    """The pods in aligned columns, one line each below a heading."""
-    faucets = any(pod.faucet for pod in statuses)
-    rows = [("POD", "PHASE", "EXPOSER", "RPC", "HEIGHT", *["FAUCET"] * faucets, "GENESIS SHA256", "WHY")]
-    for pod in statuses:
-        rpc, height = (pod.node.rpc_url, str(pod.node.height)) if pod.node else ("-", "-")
-        faucet = [_faucet(pod.faucet)] * faucets
-        known = (pod.genesis_sha256 or "-", clean(pod.reason) or "-")
-        rows.append((pod.name, pod.phase, pod.exposer_url, rpc, height, *faucet, *known))
-    return aligned(rows)
-
-
-def _faucet(faucet: FaucetStatus | None) -> str:
-    return "-" if faucet is None else faucet.url if faucet.ready else f"{faucet.url} (not ready)"
 
 
 def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State) -> str:

@@ -13,9 +13,10 @@ from exposer.errors import MismatchError
 from exposer.network.document import embedded_document
 from exposer.network.events import Event
 from exposer.network.local.display import Lines, LiveTable, choose
+from exposer.network.local.pods_table import pods_table
 from exposer.network.local.processes import ProgramFailedError
 from exposer.network.local.state import PodRecord, State
-from exposer.network.local.summary import failure_text, log_tail, pods_table
+from exposer.network.local.summary import failure_text, log_tail
 from exposer.network.local.survey import FaucetStatus, NodeStatus, PodStatus, Survey, agree, genesis_first
 from exposer.network.plan import Plan, build_plan
 
