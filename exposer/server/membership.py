@@ -62,7 +62,7 @@ class Belonging:
     def _judge(self, genesis: WatchedFile[GenesisFacts], sha256: str | None = None) -> Membership | Verdict:
         sight = genesis.look()
         if sight.value is None:  # but for a genesis that is not there, nobody can say that there is none
-            missing = sight.state is State.NOT_READY and not genesis.path.exists()
+            missing = sha256 is None and sight.state is State.NOT_READY and not genesis.path.exists()
             return Verdict(State.NOT_READY if missing else State.INCOMPLETE, sight.reason)
         return Membership(sight.value.chain_id, sha256 or sight.sha256, self._has_signed())
 

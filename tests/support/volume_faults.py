@@ -41,6 +41,12 @@ class Fault:
             return self.artifact_ours if ours else self.artifact
         return self.ours if ours else self.foreign
 
+    def identity_code(self, file: str, *, ours: bool) -> str:
+        """What `/identity` answers; "not-ready" says for sure that a pod belongs to no network."""
+        if file != "genesis.json":
+            return "200"
+        return "not-ready" if self in _GONE and not ours else "incomplete"
+
 
 def _same(spoil: Callable[[Path], object], code: str, record: str = "mismatch") -> Fault:
     return Fault(spoil, code, code, code, code, record)
@@ -103,6 +109,7 @@ FAULTS = {
     "a number of 5,000 digits": _content(lambda _: b'{"chain_id":' + b"9" * 5000 + b"}"),
     "an exponent beyond all": _content(lambda _: b'{"chain_id":1e' + b"9" * 30 + b"}"),
 }
+_GONE = [FAULTS[name] for name in ("missing", "a link to nothing", "a link to itself")]
 DURING = {
     "replaced by another file": "the old file is sent to its end",
     "deleted": "the old file is sent to its end",

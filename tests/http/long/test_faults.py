@@ -35,7 +35,8 @@ from exposer.records import RECORD_LIMIT
 from exposer.server.sidecar import PATHS, Sidecar
 
 DOCS = ROOT / "docs/faults.md"
-ENDPOINTS = tuple(path.replace("{name}", "data") for path in PATHS)
+IDENTITY = "/identity"
+ENDPOINTS = tuple(path.replace("{name}", "data") for path in PATHS if path != IDENTITY)
 DATA = b'{"any": "bytes"}\n'
 NOBODY = 65534
 
@@ -53,7 +54,7 @@ def home() -> Iterator[Path]:
 async def test_fault(home: Path, file: str, fault: str) -> None:
     """A fault in a file of somebody else's volume: its endpoints answer the fault's code, all others are unmoved."""
     (fill(home) / ARTIFACT).write_bytes(DATA)
-    await _check(home, file, fault, FAULTS[fault].code(file, ours=False))
+    await _check(home, file, fault, ours=False)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -62,7 +63,7 @@ async def test_fault_on_a_volume_of_ours(home: Path, file: str, fault: str) -> N
     """A fault in a committed file: whatever can be read is compared with its record first."""
     commit_all(home)
     commit(home, "init-data", {ARTIFACT: DATA})
-    await _check(home, file, fault, FAULTS[fault].code(file, ours=True))
+    await _check(home, file, fault, ours=True)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -91,6 +92,7 @@ async def _check_state(home: Path, path: str, fault: str, code: str) -> None:
         with _unprivileged(home) if fault.startswith("no permission") else contextlib.nullcontext():
             for endpoint in ENDPOINTS:
                 await _check_answer(client, endpoint, code if endpoint in whole else "200", home)
+            await _check_answer(client, IDENTITY, "incomplete" if code == "not-ready" else code, home)
 
 
 WRONG: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -182,15 +184,17 @@ async def test_progress_beyond_all_size(home: Path) -> None:
         assert (await client.get("/status")).json()["steps"] == []
 
 
-async def _check(home: Path, file: str, fault: str, code: str) -> None:
+async def _check(home: Path, file: str, fault: str, *, ours: bool) -> None:
+    code = FAULTS[fault].code(file, ours=ours)
     async with calling(home, artifacts=f"data=config/{ARTIFACT}") as (client, sidecar):
-        for path in ENDPOINTS:
+        for path in (*ENDPOINTS, IDENTITY):
             assert (await client.get(path)).status_code == 200, path
         FAULTS[fault].spoil(home / "config" / file)
         with _unprivileged(home) if fault.startswith("no permission") else contextlib.nullcontext():
             for path in ENDPOINTS:
                 expected = code if path in NEEDED_BY[file] else "200"
                 await _check_answer(client, path, expected, home)
+            await _check_answer(client, IDENTITY, FAULTS[fault].identity_code(file, ours=ours), home)
             await _check_status(client, sidecar, file, code)
 
 
@@ -202,8 +206,7 @@ async def _check_answer(client: httpx.AsyncClient, path: str, code: str, home: P
         assert response.status_code == 200, (path, response.text)
     else:
         assert_problem(response, 503, code)
-    head = await client.head(path)
-    assert head.status_code == response.status_code
+        assert (await client.head(path)).status_code == response.status_code
 
 
 async def _check_status(client: httpx.AsyncClient, sidecar: Sidecar, file: str, code: str) -> None:
