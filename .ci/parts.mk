@@ -1,6 +1,7 @@
 # The parts of CI, and what each of them needs to be there. Builds give way to the tests that run beside them.
 .PHONY: all check test first rest laboratory images browser docker kubernetes e2e slow
 PART = @.ci/part $@
+SUITE = -$(PART) # what comes behind it is run also where it fails; .ci/run sees that it did
 MAKE_IT = $(MAKE) --no-print-directory --file=Makefile
 TIMES = .cache/ci/$@.json
 
@@ -14,7 +15,7 @@ check:
 	$(PART) $(MAKE_IT) check
 
 test: check
-	$(PART) $(MAKE_IT) test ARGS=--times=$(TIMES)
+	$(SUITE) $(MAKE_IT) test ARGS=--times=$(TIMES)
 
 images: first
 	$(PART) scripts/images cometbft simd
@@ -25,18 +26,18 @@ laboratory:
 rest: images
 	$(PART) nice -n 10 scripts/build-binaries
 
-browser: test
-	$(PART) $(MAKE_IT) browser ARGS=--times=$(TIMES)
+browser: test | e2e
+	$(SUITE) $(MAKE_IT) browser ARGS=--times=$(TIMES)
 
-# After docker: with e2e beside them, three suites of whole networks are too many for two cores.
 kubernetes: images laboratory | docker
-	$(PART) $(MAKE_IT) kubernetes
+	$(SUITE) $(MAKE_IT) kubernetes
 
 docker: images
-	$(PART) $(MAKE_IT) docker
+	$(SUITE) $(MAKE_IT) docker
 
-e2e: rest
-	$(PART) $(MAKE_IT) e2e ARGS=--times=$(TIMES)
+# After test, and before browser: two suites at a time are enough for two cores.
+e2e: rest | test
+	$(SUITE) $(MAKE_IT) e2e ARGS=--times=$(TIMES)
 
 # When nothing else runs. What needs an engine or a cluster has a limit for each test alone (pytest-timeout).
 slow: test browser e2e | docker kubernetes

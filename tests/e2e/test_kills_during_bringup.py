@@ -75,7 +75,7 @@ class Killer:
 
     def strike(self) -> bool:
         """Kill what is to be killed now; whether the network is up."""
-        processes = self._network.processes()
+        processes = self._network.started()
         for kill in self.left:
             if victims := kill.victims(processes):
                 victim = self._random.choice(victims)
@@ -114,7 +114,7 @@ def test_every_program_is_killed_once(seed: int, tmp_path: Path, simd: str, tell
 
 def is_now(network: LiveNetwork, moment: Kill) -> bool:
     """Whether it is the moment of a kill."""
-    return bool(moment.victims(network.processes()))
+    return bool(moment.victims(network.started()))
 
 
 @pytest.mark.parametrize("seed", SEEDS[:1])

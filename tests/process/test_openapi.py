@@ -101,7 +101,7 @@ def map_headers(context: schemathesis.HookContext, headers: dict[str, str] | Non
     return {name: HITS[name][(drawn >> 17) % len(HITS[name])] for name in names}
 
 
-WORLDS = {"ready": (90, 300), "empty": (20, 120), "closed": (10, 60)}
+WORLDS = {"ready": (40, 300), "empty": (10, 120), "closed": (5, 60)}
 """A volume's state -> examples for each operation, in a sample and in all; they must make ten times as many cases."""
 
 

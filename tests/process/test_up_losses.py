@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,13 @@ from waiting import eventually
 
 pytestmark = pytest.mark.ports
 
-NAMES = ["cometbft-1-genesis-0", "cometbft-1-validator-0", "cometbft-1-validator-1"]
-UP = ("--validators", "3")
+NAMES = ["cometbft-1-genesis-0", *(f"cometbft-1-validator-{number}" for number in range(3))]
+UP = ("--validators", "4")
 
 
 @pytest.fixture
 def network(tmp_path: Path) -> Iterator[LiveNetwork]:
-    """Three pods without nodes that were up once, and are stopped."""
+    """Four pods without nodes that were up once, and are stopped."""
     with LiveNetwork(tmp_path) as network:
         network.up(*UP)
         assert network.end() == 0
@@ -57,56 +57,48 @@ def lose_key(home: Path) -> None:
     (home / "config/priv_validator_key.json").unlink()
 
 
-@pytest.mark.parametrize("damage", [damage_genesis, damage_record, lose_key], ids=lambda damage: damage.__name__)
-def test_a_damaged_volume_stops_its_pod_alone(network: LiveNetwork, damage: Callable[[Path], None]) -> None:
-    """The others come up; the pod, its exit code and its log are told, and are the exit code in the end."""
-    damage(network.home(NAMES[1]))
+def test_a_damaged_volume_stops_its_pod_alone(network: LiveNetwork) -> None:
+    """The others come up, also in the background; who failed is told, and the exit code; with nobody left it ends."""
+    lost = NAMES[2:]
+    for name, damage in zip(lost, (damage_genesis, damage_record), strict=True):
+        damage(network.home(name))
     network.up(*UP)
     told, pods = network.output(), {pod["name"]: pod for pod in network.pods()}
 
-    assert [pods[name]["phase"] for name in (NAMES[0], NAMES[2])] == ["ready", "ready"]
-    assert f"{NAMES[1]}: failed: {NAMES[1]}: init-validator ended with exit code 4 (mismatch)" in told
-    assert f"The other pods go on without {NAMES[1]}; exposer up exits with 4 in the end" in told
-    assert f"2 of 3 pods hold the same genesis, sha256 {pods[NAMES[0]]['genesis_sha256']}; not up: {NAMES[1]}" in told
+    assert [pods[name]["phase"] for name in NAMES[:2]] == ["ready", "ready"]
+    for name in lost:
+        assert f"{name}: failed: {name}: init-validator ended with exit code 4 (mismatch)" in told
+        assert f"The other pods go on without {name}; exposer up exits with 4 in the end" in told
+    digest = pods[NAMES[0]]["genesis_sha256"]
+    assert f"2 of 4 pods hold the same genesis, sha256 {digest}; not up: {', '.join(lost)}" in told
     assert network.end() == 4
 
-
-def test_a_background_says_that_a_pod_is_lost(network: LiveNetwork) -> None:
-    """``--detach`` returns once the others are up, with the exit code that the network has so far."""
-    damage_genesis(network.home(NAMES[2]))
-
+    lose_key(network.home(NAMES[1]))
     assert network.command("up", *UP, "--detach").returncode == 4
-    assert [pod["phase"] for pod in network.pods()][:2] == ["ready", "ready"]
+    assert network.pods()[0]["phase"] == "ready"
     assert network.command("down").returncode == 0
 
-
-def test_a_network_whose_volumes_are_all_damaged_ends(network: LiveNetwork) -> None:
-    """There is nobody to go on: exit 4, and no process is left."""
-    for name in NAMES:
-        damage_genesis(network.home(name))
+    damage_genesis(network.home(NAMES[0]))
     ended = network.command("up", *UP)
-
     assert ended.returncode == 4
     assert "All processes are stopped" in ended.stderr
     assert network.processes() == []
 
 
-def test_two_networks_are_told_before_anything_starts(network: LiveNetwork) -> None:
-    """Complete volumes with different genesis files: exit 4 at once, with both digests, their pods and the cure."""
+def test_two_networks_are_one_again(network: LiveNetwork) -> None:
+    """Complete volumes of two networks start nothing; a volume that was lost takes the genesis of the others."""
     other = give_another_genesis(network.home(NAMES[2]))
     ended = network.command("up", *UP)
 
     assert ended.returncode == 4
-    assert f"{NAMES[0]}, {NAMES[1]}; {other} in {NAMES[2]}" in ended.stderr
+    assert f"{NAMES[0]}, {NAMES[1]}, {NAMES[3]}; {other} in {NAMES[2]}" in ended.stderr
     assert f"restore the volume of {NAMES[2]} from a backup" in ended.stderr
     assert "init-config: running" not in ended.stderr
 
-
-def test_a_genesis_pod_that_would_found_another_network_joins_again(network: LiveNetwork) -> None:
-    """Its volume was lost and its genesis cannot be made again: it takes that of the others, and all is well."""
     kept = (network.home(NAMES[1]) / "config/genesis.json").read_bytes()
-    shutil.rmtree(network.home(NAMES[0]))
-    record = network.state / "network.json"
+    for name in (NAMES[0], NAMES[2]):
+        shutil.rmtree(network.home(name))
+    record = network.state / "network.json"  # the genesis cannot be made again
     record.write_text(json.dumps(json.loads(record.read_text()) | {"genesis_time": "2030-01-01T00:00:00Z"}))
     after = network.up(*UP)
 
@@ -115,14 +107,18 @@ def test_a_genesis_pod_that_would_found_another_network_joins_again(network: Liv
     assert network.end() == 0
 
 
-def test_pods_that_disagree_while_they_run_are_told_at_once(tmp_path: Path) -> None:
-    """``status`` and ``up`` see it: exit 4, with digests, pods and cure; ``--json`` has it as data."""
+def test_what_happens_to_a_volume_while_it_is_served_is_told(tmp_path: Path) -> None:
+    """A damaged one is not ready, and the others go on; another genesis ends `up` and `status` with 4 at once."""
     with LiveNetwork(tmp_path) as network:
         network.up(*UP)
+        damage_genesis(network.home(NAMES[3]))
+        eventually("it is said", lambda: f"{NAMES[3]}: unready: genesis: not the file" in network.output())
+        assert [pod["phase"] for pod in network.pods()] == [*["ready"] * 3, "waiting"]
+
         (running,) = (process.pid for process in network.processes() if process.program == "up")
         os.kill(running, signal.SIGSTOP)
         other = give_another_genesis(network.home(NAMES[1]))
-        eventually("its exposer says so", lambda: network.pods()[1]["genesis_sha256"] == other)
+        eventually("its exposer says so", lambda: network.pods()[1]["genesis_sha256"] == other, pause=1.0)
         status = network.command("status", "--json")
         os.kill(running, signal.SIGCONT)
         eventually("exposer up ends", lambda: "do not hold the same genesis" in network.output())
@@ -133,14 +129,3 @@ def test_pods_that_disagree_while_they_run_are_told_at_once(tmp_path: Path) -> N
     assert f"{other} in {NAMES[1]}" in status.stderr
     assert split["genesis_sha256"][other] == [NAMES[1]]
     assert f"{other} in {NAMES[1]}" in network.output()
-
-
-def test_a_volume_that_is_damaged_while_it_is_served_is_told(tmp_path: Path) -> None:
-    """The pod is not ready, why is said once, and the others go on."""
-    with LiveNetwork(tmp_path) as network:
-        network.up(*UP)
-        damage_genesis(network.home(NAMES[1]))
-        eventually("it is said", lambda: f"{NAMES[1]}: unready: genesis: not the file" in network.output())
-
-        assert [pod["phase"] for pod in network.pods()] == ["ready", "waiting", "ready"]
-        assert network.end() == 0

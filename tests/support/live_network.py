@@ -1,12 +1,13 @@
 """A whole network run by the real ``exposer`` command: watched, disturbed and ended from outside, as a user could."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -175,8 +176,15 @@ class LiveNetwork:
 
     def processes(self) -> list[Process]:
         """All processes that have the state directory in their command line or their environment."""
-        found = (self._look(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-        return [process for process in found if process]
+        return self._of(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+    def started(self) -> list[Process]:
+        """``exposer up`` and what it has started, as far as it still runs: sooner there than `processes`."""
+        assert self._process is not None
+        return self._of(_below(self._process.pid))
+
+    def _of(self, pids: Iterable[int]) -> list[Process]:
+        return [process for process in map(self._look, pids) if process]
 
     def find(self, pod: str, program: str) -> Process:
         """A running program of a pod."""
@@ -207,6 +215,15 @@ class LiveNetwork:
         """The ends of all logs, the output of ``exposer up`` last."""
         logs = [*sorted(self.state.rglob("*.log")), self._output]
         return "\n".join(f"--- {path}\n{_tail(path)}" for path in logs if path.is_file() and path.parent.name != "data")
+
+
+def _below(pid: int) -> Iterator[int]:
+    """A process and all that it has started, and those have."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            for child in task.read_text(encoding="ascii").split():
+                yield from _below(int(child))
 
 
 def _program(command: tuple[str, ...]) -> str:
