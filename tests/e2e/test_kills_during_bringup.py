@@ -22,10 +22,10 @@ SEEDS = [int(seed) for seed in os.environ.get("KILL_SEEDS", "").split()] or list
 """Each is a schedule; the variable tries others."""
 BINARY = {
     "init-genesis": (
-        *("--help", "genesis --help", "init --help", "init simapp", "keys add", "genesis add-genesis-account"),
+        *("--help", "genesis --help", "init --help", "init node", "keys add", "genesis add-genesis-account"),
         *("genesis gentx", "genesis collect-gentxs", "genesis validate"),
     ),
-    "init-validator": ("init simapp", "keys add"),
+    "init-validator": ("init node", "keys add"),
     "create-validator": ("keys show", "tx staking create-validator"),
 }
 """Step -> how the command lines of the chain's binary begin that it runs."""

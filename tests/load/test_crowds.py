@@ -70,7 +70,7 @@ def _slow(sidecar: Sidecar, count: int, pace: float) -> Iterator[list[socket.soc
         reader = threading.Thread(target=read)
         reader.start()
         try:
-            eventually("all download", lambda: _status(sidecar)["downloads"] == count, limit=SOON)
+            eventually("all download", lambda: _status(sidecar)["downloads"] == count)
             yield clients
         finally:
             done.set()
@@ -104,7 +104,7 @@ def test_slow_clients_hold_nobody_up(tmp_path: Path, tell: Callable[[str], None]
                 took = max(took, time.monotonic() - began)
                 assert digests == [DIGEST] * 100
                 assert _status(sidecar)["downloads"] == len(slow)
-            eventually("no descriptor is left", lambda: _descriptors(sidecar) <= descriptors, limit=SOON)
+            eventually("no descriptor is left", lambda: _descriptors(sidecar) <= descriptors)
             after.append(_memory(sidecar, "VmRSS"))
         peak, left = _memory(sidecar, "VmHWM"), after[-1]
     shown = ", ".join(f"{what} {size / MIB:.0f}" for what, size in (("idle", memory), ("peak", peak), ("after", left)))
@@ -120,7 +120,7 @@ def test_slow_clients_are_cut(tmp_path: Path, transport: str, clients: int) -> N
     fill(tmp_path, LARGE)
     authorities = Authorities.new(tmp_path) if transport == "TLS" else None
     # All of them must have begun before the first is cut, also on a loaded machine.
-    with running(tmp_path, *(authorities.serving() if authorities else ()), stall_timeout="5s") as sidecar:
+    with running(tmp_path, *(authorities.serving() if authorities else ()), stall_timeout="15s") as sidecar:
         sidecar.secure = authorities.credentials().context() if authorities else None
         assert _download(sidecar) == DIGEST
         descriptors = _descriptors(sidecar)
@@ -128,9 +128,8 @@ def test_slow_clients_are_cut(tmp_path: Path, transport: str, clients: int) -> N
             eventually(
                 "all are cut",
                 lambda: sidecar.get("/livez")[0] == 200 and _status(sidecar)["downloads"] == 0,
-                limit=SOON,
             )
-            eventually("no descriptor is left", lambda: _descriptors(sidecar) <= descriptors, limit=SOON)
+            eventually("no descriptor is left", lambda: _descriptors(sidecar) <= descriptors)
         assert {fetch["state"] for fetch in json.loads(sidecar.get("/status")[1])["fetches"][:50]} == {"cut"}
 
 
@@ -142,7 +141,7 @@ def test_waiters(tmp_path: Path, tell: Callable[[str], None]) -> None:
         for _ in range(waiters):
             connection = stack.enter_context(contextlib.closing(_ask(sidecar, "/node_id?wait=60s")))
             selector.register(connection, selectors.EVENT_READ)
-        eventually("all wait", lambda: _status(sidecar)["waiters"] == waiters, limit=SOON)
+        eventually("all wait", lambda: _status(sidecar)["waiters"] == waiters)
         commit_all(tmp_path)
         committed = time.monotonic()
         answers = {key.fileobj: b"" for key in selector.get_map().values()}
@@ -157,7 +156,7 @@ def test_waiters(tmp_path: Path, tell: Callable[[str], None]) -> None:
                     late.append(time.monotonic() - committed)
                     selector.unregister(key.fileobj)
         peak = _memory(sidecar, "VmHWM")
-        eventually("nobody waits", lambda: _status(sidecar)["waiters"] == 0, limit=SOON)
+        eventually("nobody waits", lambda: _status(sidecar)["waiters"] == 0)
     percentiles = statistics.quantiles(late, n=100)
     spread = f"p50 {percentiles[49] * 1e3:.0f} ms, p99 {percentiles[98] * 1e3:.0f} ms"
     tell(f"{waiters} waiters: {spread}; peak {peak / MIB:.0f} MiB")
@@ -272,7 +271,7 @@ def test_comings_and_goings(tmp_path: Path) -> None:
                 _leave(chance, connections.pop(chance.randrange(len(connections))))
         for connection in connections:
             _leave(chance, connection)
-        eventually("no descriptor is left", lambda: _descriptors(sidecar) <= before, limit=SOON)
+        eventually("no descriptor is left", lambda: _descriptors(sidecar) <= before)
         status = _status(sidecar)
         assert (status["waiters"], status["downloads"]) == (0, 0)
         assert _download(sidecar) == DIGEST
