@@ -1,6 +1,7 @@
 """Addresses: from a public key to its bytes, and to bech32 (BIP-173) and back."""
 
 import hashlib
+import re
 from typing import Literal
 
 import bech32
@@ -12,6 +13,7 @@ Algorithm = Literal["secp256k1", "eth_secp256k1"]
 """How an account's address comes from its secp256k1 key: as on Cosmos chains, or as on Ethereum."""
 ALGORITHMS: tuple[Algorithm, ...] = ("secp256k1", "eth_secp256k1")
 _ETHEREUM_BYTES = 20
+_HEX = re.compile(r"0x([0-9a-fA-F]{40})")
 
 
 def account_address(public: bytes, algorithm: Algorithm) -> bytes:
@@ -28,8 +30,22 @@ def account_address(public: bytes, algorithm: Algorithm) -> bytes:
     return hashlib.new("ripemd160", hashlib.sha256(public).digest(), usedforsecurity=False).digest()
 
 
-def with_checksum(digits: str) -> str:
-    """40 hex digits of an Ethereum address in the case that tells their checksum (EIP-55)."""
+def ethereum_address(text: str) -> bytes:
+    """The 20 bytes of ``0x`` and 40 hex digits, whose case is a checksum where it is mixed (EIP-55).
+
+    Raises:
+        BadInputError: it is something else; the message names what.
+    """
+    found = _HEX.fullmatch(text)
+    if found is None:
+        raise BadInputError(f"{text!r} is not 0x and 40 hex digits")
+    digits = found[1]
+    if digits not in {digits.lower(), digits.upper(), _with_checksum(digits)}:
+        raise BadInputError(f"the checksum of {text!r} (EIP-55) is wrong; copy it again, or in lower case")
+    return bytes.fromhex(digits)
+
+
+def _with_checksum(digits: str) -> str:
     from Crypto.Hash import keccak  # noqa: PLC0415 - most chains have none of these addresses
 
     digest = keccak.new(data=digits.lower().encode(), digest_bits=256).hexdigest()

@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from exposer.accounts.address import decode_address, encode_address, with_checksum
+from exposer.accounts.address import decode_address, encode_address, ethereum_address
 from exposer.accounts.purse import Purse
 from exposer.errors import BadInputError
 from exposer.faucet.credit import Credit
@@ -81,7 +81,7 @@ class Desk:
         prefix = self._purse.prefix
         try:
             if self._purse.algorithm == "eth_secp256k1" and address.startswith("0x"):
-                return encode_address(prefix, _ethereum(address))
+                return encode_address(prefix, ethereum_address(address))
             found, raw = decode_address(address)
         except BadInputError:
             found, raw = "", b""
@@ -133,15 +133,3 @@ class Desk:
             return None
         finally:
             del self._waiting[number]
-
-
-def _ethereum(address: str) -> bytes:
-    """The 20 bytes of ``0x`` and 40 hex digits, whose case is a checksum where it is mixed (EIP-55)."""
-    digits = address[2:]
-    try:
-        raw = bytes.fromhex(digits)
-    except ValueError:
-        raise BadInputError("not hex digits") from None
-    if len(digits) != 40 or digits not in {digits.lower(), digits.upper(), with_checksum(digits)}:  # noqa: PLR2004
-        raise BadInputError("not an Ethereum address")
-    return raw

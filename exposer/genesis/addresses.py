@@ -4,11 +4,10 @@ The checksum is linear: it is the exclusive or of what each character contribute
 """
 
 import hashlib
-import re
 from functools import cache, reduce
 from operator import getitem, xor
 
-from exposer.accounts.address import encode_address, with_checksum
+from exposer.accounts.address import encode_address, ethereum_address
 from exposer.errors import BadInputError
 
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
@@ -19,7 +18,6 @@ _LENGTHS = {
     58: 0b01111,
 }  # characters of 20 and of 32 bytes with their checksum -> bits that pad the last one
 _CHECKSUM = 6  # characters
-_HEX = re.compile(r"0x([0-9a-fA-F]{40})")
 
 
 class AddressForm:
@@ -33,8 +31,8 @@ class AddressForm:
     def normal(self, address: object, where: str) -> str:
         """The address in bech32; raises `BadInputError` naming ``where`` and what is wrong."""
         text = address if isinstance(address, str) else ""
-        if self._hexadecimal and (found := _HEX.fullmatch(text)):
-            return self._from_hex(found[1], where)
+        if self._hexadecimal and text.startswith("0x"):
+            return self._from_hex(text, where)
         if not text.startswith(self._head) or not text.isascii():
             raise BadInputError(f"{where}: {address!r} is no address of this chain; they begin with {self._head}")
         words = text[len(self._head) :].encode().translate(_WORDS)
@@ -45,12 +43,11 @@ class AddressForm:
             raise BadInputError(f"{where}: the checksum of {address!r} is wrong; copy it again, whole")
         return text
 
-    def _from_hex(self, digits: str, where: str) -> str:
-        if digits not in {digits.lower(), digits.upper(), with_checksum(digits)}:
-            raise BadInputError(
-                f"{where}: the checksum of '0x{digits}' (EIP-55) is wrong; copy it again, or in lower case"
-            )
-        return encode_address(self.prefix, bytes.fromhex(digits))
+    def _from_hex(self, text: str, where: str) -> str:
+        try:
+            return encode_address(self.prefix, ethereum_address(text))
+        except BadInputError as error:
+            raise BadInputError(f"{where}: {error}") from None
 
 
 def module_address(prefix: str, module: str) -> str:

@@ -97,6 +97,8 @@ async def test_a_request_that_cannot_be_served(tmp_path: Path, body: bytes, expe
         (CHECKSUMMED.replace("Ae", "aE"), "eth_secp256k1", False),
         (CHECKSUMMED[:-2], "eth_secp256k1", False),
         ("0x" + "zz" * 20, "eth_secp256k1", False),
+        ("0x" + "0a" * 10 + " " * 20, "eth_secp256k1", False),
+        (f"{CHECKSUMMED}\n", "eth_secp256k1", False),
         (GOOD, "eth_secp256k1", True),
     ],
 )
