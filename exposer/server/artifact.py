@@ -1,9 +1,8 @@
 """Files for ``/artifacts/NAME``: how they are named in the settings, and which must never be served."""
 
-import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -14,7 +13,13 @@ from exposer.server.file import RefusedError, real_path
 PREFIX = "artifact:"
 """Before an artifact's name wherever it stands among those of the chain; a gate's ``--for`` spells it so too."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_KEY_FILE_LIMIT = 1 << 16  # bytes; private keys are smaller
+_CHUNK = 1 << 20  # bytes
+_OVERLAP = 64  # bytes that two windows share, so that no mark of a key falls between them
+_ARMOUR = (b"-----BEGIN", b"PRIVATE KEY")  # PEM's (RFC 7468) and OpenPGP's
+_MARKS = (b"AGE-SECRET-KEY-1", b"PuTTY-User-Key-File-")
+# As CometBFT, and our and Starship's keys files, have them: at any depth, in lines of JSON too.
+_FIELDS = (b"priv_key", b"mnemonic")
+_FIELD = re.compile(rb'"(?:priv_key|mnemonic)"[ \t\r\n]{0,32}:')
 
 
 def parse_artifacts(text: str, home: Path | None, secrets: Iterable[Path]) -> dict[str, Path]:
@@ -34,7 +39,7 @@ def parse_artifacts(text: str, home: Path | None, secrets: Iterable[Path]) -> di
         if not value:
             raise ValueError(f"{name} has no path; write {name}=PATH")
         path = result[name] = _path(name, value, home)
-        if os.path.realpath(path) in hidden or _is_internal(path, home):
+        if os.path.realpath(path) in hidden or is_internal(path, home):
             raise ValueError(f"{name} is a private file, which is never served; take it out")
     return result
 
@@ -51,20 +56,20 @@ def _path(name: str, value: str, home: Path | None) -> Path:
 
 
 def check_public(stream: BinaryIO, *, secrets: Iterable[Path], root: Path | None) -> bool:
-    """True for an open file that may be shown to anybody, by where it lies and what is in it.
+    """True for an open file that may be shown to anybody, by where it lies and what is in it, all of which is read.
 
     Raises:
-        RefusedError: it is one of ``secrets`` under whatever name, looks like a private key, or is in a place of keys.
+        RefusedError: it is one of ``secrets`` under whatever name, has a private key in it, or is in a place of keys.
     """
     found = os.fstat(stream.fileno())
-    if any(_is_same(found, path) for path in secrets) or _is_internal(real_path(stream), root and root.resolve()):
+    if any(_is_same(found, path) for path in secrets) or is_internal(real_path(stream), root and root.resolve()):
         raise RefusedError("a private file, which is never served")
-    if found.st_size <= _KEY_FILE_LIMIT and _is_private_key(stream.read(_KEY_FILE_LIMIT)):
+    if _has_private_key(stream):
         raise RefusedError("a private key, which is never served")
     return True
 
 
-def _is_internal(path: PurePath, root: Path | None) -> bool:
+def is_internal(path: PurePath, root: Path | None) -> bool:
     """Whether it lies in the bookkeeping of our steps, whose stages hold unfinished keys, or in a keyring of an SDK."""
     inner = path.relative_to(root) if root and path.is_relative_to(root) else path
     return any(part == STATE_DIR or fnmatchcase(part, "keyring-*") for part in inner.parts)
@@ -77,12 +82,14 @@ def _is_same(found: os.stat_result, path: Path) -> bool:
         return False
 
 
-def _is_private_key(data: bytes) -> bool:
-    """A key file as CometBFT writes it, or anything in the armour of PEM or OpenPGP that calls itself a private key."""
-    if b"PRIVATE KEY" in data and b"-----BEGIN" in data:
-        return True
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(document, Mapping) and "priv_key" in document
+def _has_private_key(stream: BinaryIO) -> bool:
+    """Whether anything in a file calls itself a private key, however large the file is."""
+    armour, window = dict.fromkeys(_ARMOUR, False), b""
+    while chunk := stream.read(_CHUNK):
+        window = window[-_OVERLAP:] + chunk
+        armour = {mark: seen or mark in window for mark, seen in armour.items()}
+        if all(armour.values()) or any(mark in window for mark in _MARKS):
+            return True
+        if any(name in window for name in _FIELDS) and _FIELD.search(window):
+            return True
+    return False

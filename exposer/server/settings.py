@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from exposer.credentials import VARIABLES
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError
 from exposer.log import LogFormat
-from exposer.server.artifact import parse_artifacts
-from exposer.settings import Settings, unknown_names
+from exposer.server.artifact import is_internal, parse_artifacts
+from exposer.settings import Settings, environment_name, unknown_names
 
 # What Kubernetes sets in every pod of a namespace that has a Service named "exposer" (enableServiceLinks):
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables.
@@ -106,6 +106,16 @@ class ServerSettings(Settings):
     def _are_artifacts(cls, value: str, info: ValidationInfo) -> str:
         parse_artifacts(value, info.data.get("home"), _secrets(info.data))
         return value
+
+    @model_validator(mode="after")
+    def _serves_nothing_private(self) -> "ServerSettings":
+        hidden = {os.path.realpath(path) for path in self.secret_files}
+        for name in ("genesis_file", "node_id_file"):
+            path: Path | None = getattr(self, name)
+            if path and (os.path.realpath(path) in hidden or is_internal(path, self.home)):
+                shown = environment_name(type(self), name)
+                raise ValueError(f"{shown} is a private file, which is never served; name the public one")
+        return self
 
     @field_validator("drain", "request_timeout", "idle_timeout", "stall_timeout", "stalled_after")
     @classmethod

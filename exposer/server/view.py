@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from exposer.documents import NODE_ID_DOCUMENT_LIMIT, check_genesis, parse_node_id, render_node_id
+from exposer.documents import NODE_ID_DOCUMENT_LIMIT, GenesisFacts, check_genesis, parse_node_id, render_node_id
 from exposer.errors import MismatchError
 from exposer.identity import node_id, node_public_key, validator_public_key
 from exposer.records import STATE_DIR, Record
@@ -75,20 +75,21 @@ class View:
     ) -> None:
         self._root = root = files.root
         self._ledger = Ledger(root)
+        public = partial(check_public, secrets=secrets, root=root)
         # A committed genesis is known by its digest; only one that nobody vouches for has to be parsed.
-        self._committed_genesis = _file(files.genesis, root, lambda _: True)
-        self._genesis = _file(files.genesis, root, check_genesis)
+        self._committed_genesis = _file(files.genesis, root, public)
+        self._genesis = _file(files.genesis, root, partial(_public_genesis, public))
         self._node_id = _file(files.node_id, root, _whole(parse_node_id), NODE_ID_DOCUMENT_LIMIT)
         self._node_key = _file(files.node_key, root, _whole(node_public_key), _KEY_FILE_LIMIT)
         self._priv_val = _file(files.priv_val, root, _whole(validator_public_key), _KEY_FILE_LIMIT)
         self._subjects = {
             "node_id": _Subject(self._judge_node_id, (files.node_id,), tuple(filter(None, (files.node_key,)))),
-            "genesis": _Subject(self._judge_genesis, (files.genesis,)),
+            "genesis": _Subject(self._judge_genesis, (files.genesis,), tuple(secrets)),
             "keys": _Subject(self._judge_keys, (files.node_key, files.priv_val)),
             "pub_key": _Subject(self._judge_pub_key, (files.priv_val,)),
         }
         for name, path in (artifacts or {}).items():
-            file = WatchedFile(path, partial(check_public, secrets=secrets, root=root), root=root)
+            file = WatchedFile(path, public, root=root)
             judge = partial(self._judge_artifact, file)
             self._subjects[PREFIX + name] = _Subject(judge, (path,), tuple(secrets), is_of_chain=False)
         self._kept: dict[Name, tuple[Verdict, Basis]] = {}
@@ -243,6 +244,13 @@ def _file(
     path: Path | None, root: Path | None, read: Callable[[BinaryIO], T], limit: int | None = None
 ) -> WatchedFile[T] | None:
     return WatchedFile(path, read, limit=limit, root=root) if path else None
+
+
+def _public_genesis(check: Callable[[BinaryIO], bool], stream: BinaryIO) -> GenesisFacts:
+    facts = check_genesis(stream)
+    stream.seek(0)
+    check(stream)
+    return facts
 
 
 def _whole(parse: Callable[[bytes], T]) -> Callable[[BinaryIO], T]:

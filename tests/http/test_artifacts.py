@@ -1,13 +1,17 @@
 """`/artifacts`: files of any kind, in the index and by name, and the private ones that are never among them."""
 
 import asyncio
+import contextlib
 import hashlib
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import ValidationError
 from sidecar_world import (
+    GENESIS,
     KEYS,
     assert_no_secret,
     assert_problem,
@@ -18,11 +22,13 @@ from sidecar_world import (
     replaced_atomically,
     serving,
 )
+from tls_world import TOKEN
 from waiting import until
 
 from exposer.errors import BadInputError
 from exposer.server.app import create_app
 from exposer.server.settings import ServerSettings
+from exposer.server.sidecar import PATHS
 from exposer.settings import read_settings
 
 DATA = b"\x00\xff any bytes \r\n" * 1000
@@ -200,6 +206,93 @@ async def test_private_file_refused(tmp_path: Path, target: str, made: Callable[
         assert_no_secret(response)
         (index,) = (await client.get("/artifacts")).json()["artifacts"]
         assert index == {"name": "data", "size": None, "sha256": None, "state": "mismatch"}
+
+
+KEY = b'{"address":"AA","priv_key":{"type":"tendermint/PrivKeyEd25519","value":"c2VjcmV0"}}'
+ARMOUR = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+READ = 1 << 20
+FORMS = {
+    "armour behind certificates": b"-----BEGIN CERTIFICATE-----\n" + b"A" * 3 * READ + ARMOUR,
+    "armour between two reads": b"A" * (READ - 20) + ARMOUR,
+    "padded": b" " * 3 * READ + KEY,
+    "between two reads": b" " * (READ - KEY.index(b"_key")) + KEY,
+    "lines of JSON": b'{"a":1}\n' + KEY + b"\n",
+    "nested": b'[{"keys":[%s]}]' % KEY.replace(b'":', b'" :\n'),
+    "a keys file": b'{"genesis":[{"name":"genesis","mnemonic":"abandon abandon"}]}',
+    "age": b"# created\nAGE-SECRET-KEY-1QQQQ\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("ours", [False, True], ids=["elsewhere", "ours"])
+async def test_a_private_key_of_any_form_is_refused(tmp_path: Path, form: str, ours: bool) -> None:
+    """Wherever in a file it is, and also where a record vouches for the file."""
+    fill(tmp_path)
+    put(tmp_path / "config/data", FORMS[form])
+    if ours:
+        commit_all(tmp_path)
+        commit(tmp_path, "init-data", {"data": FORMS[form]})
+    async with calling(tmp_path, artifacts="data=config/data") as (client, _):
+        assert_problem(await client.get("/artifacts/data"), 503, "mismatch")
+        assert (await client.get("/genesis")).status_code == 200
+
+
+@pytest.mark.parametrize("finish", [fill, commit_all], ids=["elsewhere", "ours"])
+async def test_a_private_key_in_a_genesis_is_refused(tmp_path: Path, finish: Callable[[Path, bytes], object]) -> None:
+    """The chain's own document is held to what artifacts are held to."""
+    finish(tmp_path, GENESIS.rstrip()[:-1] + b', "x": [' + KEY + b"]}")
+    async with calling(tmp_path) as (client, _):
+        assert_problem(await client.get("/genesis"), 503, "mismatch")
+
+
+async def test_a_committed_key_file_is_no_genesis(tmp_path: Path) -> None:
+    """What a record vouches for is compared with it, and looked into all the same."""
+    commit_all(tmp_path, KEY)
+    async with calling(tmp_path) as (client, _):
+        assert_problem(await client.get("/genesis"), 503, "mismatch")
+
+
+FILES_OF_SETTINGS = {
+    "genesis_file": "config/genesis.json",
+    "node_id_file": "config/node_id.json",
+    "node_key_file": "config/node_key.json",
+    "priv_val_file": "config/priv_validator_key.json",
+    "tls_cert_file": "tls.crt",
+    "tls_key_file": "tls.key",
+    "tls_client_ca_file": "ca.pem",
+    "token_file": "token",
+}
+
+
+@pytest.mark.parametrize("field", ["genesis_file", "node_id_file"])
+@pytest.mark.parametrize("secret", ["node_key_file", "priv_val_file", "tls_key_file", "token_file"])
+def test_a_private_file_is_no_document(tmp_path: Path, field: str, secret: str) -> None:
+    """A file that one setting keeps secret is not served by another: refused at the start, by the setting's name."""
+    (tmp_path / "link").symlink_to(put(tmp_path / "secret"))
+    argv = [f"--{field.replace('_', '-')}", str(tmp_path / "link")]
+    argv += [f"--{secret.replace('_', '-')}", str(tmp_path / "secret")]
+    with pytest.raises(BadInputError, match=f"EXPOSER_{field.upper()} is a private file"):
+        read_settings(ServerSettings, argv, prog="x", description="")
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(FILES_OF_SETTINGS, 2)))
+@pytest.mark.parametrize("finish", [fill, commit_all], ids=["elsewhere", "ours"])
+async def test_settings_that_are_exchanged_tell_no_secret(
+    tmp_path: Path, one: str, other: str, finish: Callable[[Path], object]
+) -> None:
+    """Whatever two settings have each other's file, no answer has a byte of a secret; most are refused at the start."""
+    finish(tmp_path)
+    put(tmp_path / "tls.key", ARMOUR)
+    put(tmp_path / "token", TOKEN.encode())
+    named = {name: tmp_path / FILES_OF_SETTINGS[name] for name in (*list(FILES_OF_SETTINGS)[:4], one, other)}
+    named[one], named[other] = named[other], named[one]
+    with contextlib.suppress(ValidationError, BadInputError):
+        async with calling(tmp_path, **named) as (client, _):
+            for path in PATHS:
+                answer = await client.get(path.replace("{name}", "data"), headers={"authorization": f"Bearer {TOKEN}"})
+                assert_no_secret(answer)
+                assert ARMOUR not in answer.content
+                assert TOKEN not in answer.text
 
 
 SETTINGS = {
