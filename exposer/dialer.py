@@ -8,7 +8,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import httpcore
@@ -17,6 +18,9 @@ from httpcore import SOCKET_OPTION
 _DEFAULT_LIMIT = 10.0
 LEAST = 0.001
 """Seconds that a limit may have at least: a socket takes 0 for "do not block"."""
+STAGGER = 0.25
+"""Seconds; RFC 8305 recommends them as "Connection Attempt Delay"."""
+_NotConnectedError = httpcore.ConnectError | httpcore.ConnectTimeout
 
 
 class LateError(httpcore.ReadTimeout):
@@ -63,7 +67,10 @@ class _Stream(httpcore.NetworkStream):
 
 
 class Dialer(httpcore.NetworkBackend):
-    """Looks a name up and tries its addresses in turn, all within one ``timeout`` in seconds and the ``deadline``.
+    """Looks a name up and connects to one of its addresses, all within one ``timeout`` in seconds and the ``deadline``.
+
+    An address that does not answer does not hold the next one up (RFC 8305, "Happy Eyeballs"): each gets a start of
+    `STAGGER` seconds before the next is tried beside it.
 
     Raises what httpcore's own backend raises, with the operating system's error as its argument.
     """
@@ -81,15 +88,58 @@ class Dialer(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """A connection to the first address of ``host`` that accepts one."""
         ends = time.monotonic() + self._deadline.left(timeout)
-        failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
-        for address in look_up(host, port, ends - time.monotonic()):
+        addresses = look_up(host, port, ends - time.monotonic())
+
+        def connect(address: str) -> httpcore.NetworkStream:
             left = max(ends - time.monotonic(), LEAST)
+            return httpcore.SyncBackend().connect_tcp(address, port, left, local_address, socket_options)
+
+        stream = connect(addresses[0]) if len(addresses) == 1 else _Race(connect, addresses).run()
+        return _Stream(stream, self._deadline)
+
+
+class _Race:
+    """Connections to several addresses, of which the first that succeeds is kept and all others are closed."""
+
+    def __init__(self, connect: Callable[[str], httpcore.NetworkStream], addresses: Sequence[str]) -> None:
+        self._connect = connect
+        self._addresses = addresses
+        self._ended: queue.SimpleQueue[httpcore.NetworkStream | _NotConnectedError] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._won = False
+
+    def run(self) -> httpcore.NetworkStream:
+        """The first connection; raises the last failure where all have failed, each by its own time limit."""
+        waiting = deque(self._addresses)
+        trying = 0
+        failure: _NotConnectedError = httpcore.ConnectError("no address")
+        while waiting or trying:
+            if waiting:
+                address = waiting.popleft()
+                threading.Thread(target=self._try, args=(address,), name=f"connect {address}", daemon=True).start()
+                trying += 1
             try:
-                stream = httpcore.SyncBackend().connect_tcp(address, port, left, local_address, socket_options)
-                return _Stream(stream, self._deadline)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure or httpcore.ConnectError("no address")
+                ended = self._ended.get(timeout=STAGGER if waiting else None)
+            except queue.Empty:
+                continue
+            if isinstance(ended, httpcore.NetworkStream):
+                return ended
+            failure = ended
+            trying -= 1
+        raise failure
+
+    def _try(self, address: str) -> None:
+        try:
+            stream = self._connect(address)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            self._ended.put(error)
+            return
+        with self._lock:
+            first, self._won = not self._won, True
+        if first:
+            self._ended.put(stream)
+        else:
+            stream.close()
 
 
 def look_up(host: str, port: int, limit: float) -> list[str]:

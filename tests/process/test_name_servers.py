@@ -2,19 +2,23 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from name_server import FAULTS, NameServer, Reply, address
+from name_server import FAULTS, NameServer, Reply, address, resolve
 from networks import write_keys
 from project import ROOT
 from scripted_server import ScriptedServer, answer, by_path, file
 from step_faults import DNS, GATE, VALIDATOR
 from trees import final_files
+
+from exposer.client import Client
 
 GENESIS = json.dumps(
     {"genesis_time": "2026-01-01T00:00:00Z", "chain_id": "names-1", "validators": [], "app_hash": ""}
@@ -105,3 +109,21 @@ def test_names_that_never_heal(step: str, tmp_path: Path) -> None:
     (code,) = DNS[1].codes if step == GATE else DNS[2].codes
     assert process.returncode == code, told
     assert f"cannot resolve host {NAME}" in told.splitlines()[-1]
+
+
+def test_an_address_that_is_silent_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dead first address, as IPv6 without a route back, does not take the time of those behind it."""
+    with ScriptedServer(answer(204)) as server, ExitStack() as stack:
+        port = int(server.place.partition(":")[2])
+        silent = stack.enter_context(socket.create_server(("127.0.0.2", port), backlog=0))
+        for _ in range(3):  # its queue is full now: further connections get no answer, and no refusal
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(silent.getsockname())
+        resolve(monkeypatch, "127.0.0.2", "127.0.0.1")
+        with Client(f"http://genesis:{port}", timeout=30) as client:
+            assert client.get("/").status == 204
+        stack.close()
+        for thread in threading.enumerate():
+            if thread.name == "connect 127.0.0.2":
+                thread.join()

@@ -88,3 +88,14 @@ class NameServer:
             self.asked += 1
             if reply := self.reply(data):
                 self._socket.sendto(reply, peer)
+
+
+def resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Let the name ``genesis`` have these addresses in this process."""
+    look_up = socket.getaddrinfo
+
+    def look_up_genesis(host: str, port: int, family: int = 0, type: int = 0) -> list[object]:  # noqa: A002 - its name
+        names = addresses if host == "genesis" else (host,)
+        return [entry for name in names for entry in look_up(name, port, family, type)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_genesis)

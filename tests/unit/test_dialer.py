@@ -2,6 +2,7 @@ import queue
 import socket
 
 import pytest
+from name_server import resolve
 from scripted_server import ScriptedServer, answer
 
 from exposer.client import Client
@@ -22,13 +23,7 @@ def test_a_look_up_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_addresses_are_tried_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name with several addresses is reached by the first one that accepts a connection."""
-    look_up = socket.getaddrinfo
-
-    def two_addresses(host: str, port: int, family: int = 0, type: int = 0) -> list[object]:  # noqa: A002 - its name
-        names = ("127.0.0.2", "127.0.0.1") if host == "genesis" else (host,)  # nobody listens on the first
-        return [entry for name in names for entry in look_up(name, port, family, type)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", two_addresses)
+    resolve(monkeypatch, "127.0.0.2", "127.0.0.1")  # nobody listens on the first
     with ScriptedServer(answer(204)) as server, Client(f"http://genesis:{server.place.partition(':')[2]}") as client:
         assert client.get("/").status == 204
 
