@@ -10,7 +10,7 @@ from exposer.errors import BadInputError
 from exposer.network.cluster.api import Api
 
 _DEFAULT = "~/.kube/config"
-MISSING = "the Kubernetes client library is not installed; pip install 'exposer[kubernetes]'"
+MISSING = "the Kubernetes client library is not installed; in a clone of this project: pip install '.[kubernetes]'"
 
 
 @dataclass(frozen=True)

@@ -326,7 +326,7 @@ def test_without_the_library_the_cure_is_told(
     monkeypatch.setitem(__import__("sys").modules, "kubernetes", None)
 
     assert run("status") == ExitCode.BAD_INPUT
-    assert "pip install 'exposer[kubernetes]'" in capsys.readouterr().err
+    assert "in a clone of this project: pip install '.[kubernetes]'" in capsys.readouterr().err
 
 
 LOG = f"{PODS}/sim-1-validator-1/log"
