@@ -179,7 +179,7 @@ class Sidecar:
             started=rfc3339(self._started),
             phase=STALLED if stalled else READY if ready.ready else phase.name,
             ready=ready.ready and not stalled,
-            reason=stalled or (None if ready.ready else phase.failure or ready.reason),
+            reason=stalled or phase.failure or (None if ready.ready else ready.reason),
             step=phase.position,
             steps=phase.steps,
             bootstrap=phase.bootstrap(ready=ready.ready),

@@ -61,7 +61,7 @@ class Status(BaseModel):
     started: str = Field(description="when the sidecar started; RFC 3339, UTC")
     phase: str = Field(description="the step that runs or failed, else `waiting`, `ready` or `stalled`")
     ready: bool
-    reason: str | None = Field(description="why it is not ready")
+    reason: str | None = Field(description="why it is not ready, or what a step failed with since")
     step: Position
     steps: tuple[Step, ...]
     bootstrap: Bootstrap | None = Field(description="the way to `ready` as a whole; null before the first step began")

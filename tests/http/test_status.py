@@ -67,6 +67,17 @@ async def test_running_step(tmp_path: Path) -> None:
     assert abs(datetime.fromisoformat(running["started"]).timestamp() - began) < 0.01
 
 
+async def test_a_step_that_failed_when_it_ran_again(tmp_path: Path) -> None:
+    """A pod that is ready stays so, and says what its step ended with."""
+    commit_all(tmp_path)
+    write_progress(tmp_path, Progress("init-config", "failed", 1.0, 2.5, 4, "config/app.toml is missing"))
+    async with calling(tmp_path) as (client, _):
+        body = (await client.get("/status")).json()
+
+    assert (body["phase"], body["ready"]) == ("ready", True)
+    assert body["reason"] == "init-config failed with exit code 4: config/app.toml is missing"
+
+
 async def test_failed_step(tmp_path: Path) -> None:
     """A failed step is the phase and the reason; directories in its message stay here."""
     reason = f"{tmp_path}/config/genesis.json: not JSON (see https://example.org/a/b); cannot open /configs/keys.json"
