@@ -9,22 +9,37 @@ import itertools
 import logging
 import os
 import shutil
-import stat
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from exposer.durable import make_directories, missing_directories, sync, sync_directory
 from exposer.errors import MismatchError
-from exposer.landing import LANDING, Landing, copy_file
+from exposer.landing import LANDING, Landing
 from exposer.records import STATE_DIR, Artifact, Record, digest_file, newest_artifacts, read_records
+from exposer.trees import copy_file, remove
 
 log = logging.getLogger(__name__)
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EXDEV}
 
 
-def roll_forward(root: Path, prepared: Path) -> None:
+def keep_formers(root: Path, step: str, paths: Iterable[str]) -> set[str]:
+    """Keep those of ``paths`` that are files, before anything that replaces them is certain; returns which.
+
+    A file that cannot have a second name is copied, and there may be no room for that.
+
+    Raises:
+        OSError: a file could not be kept.
+    """
+    kept = {path for path in paths if (root / path).is_file() and not (root / path).is_symlink()}
+    sync({_keep_former(root, step, path) for path in sorted(kept)})
+    return kept
+
+
+def roll_forward(root: Path, prepared: Path, kept: Collection[str] = ()) -> None:
     """Carry out the commit on the volume at ``root`` that the record ``prepared`` describes.
 
-    All files of it go one way together: first what they replace is kept, then they are put; each is synced as a whole.
+    The files at the paths ``kept`` are kept already. All files of it go one way together: first what they replace is
+    kept, then they are put; each is synced as a whole.
     """
     record = Record.load(prepared)
     landing = Landing(root, record.step)
@@ -41,7 +56,8 @@ def roll_forward(root: Path, prepared: Path) -> None:
         if target.exists() or target.is_symlink():
             if artifact.state:
                 continue  # a signing state is never reset
-            relied.add(_keep_former(root, record.step, artifact.path))
+            if artifact.path not in kept:
+                relied.add(_keep_former(root, record.step, artifact.path))
         moves[target] = source
     sync(relied)
     for target, source in moves.items():
@@ -52,8 +68,11 @@ def roll_forward(root: Path, prepared: Path) -> None:
     sync_directory(prepared.parent)
 
 
-def undo(root: Path, record_path: Path) -> None:
-    """Take back the step whose record, at ``record_path``, is marked to be taken back (``.undo``)."""
+def undo(root: Path, record_path: Path, done: Collection[str] = ()) -> None:
+    """Take back the step whose record, at ``record_path``, is marked to be taken back (``.undo``).
+
+    The files at the paths ``done`` are kept already.
+    """
     record = Record.load(record_path)
     log.info("taking %s back; its files are kept in %s", record.step, _aside(root, record.step))
     earlier = newest_artifacts(read_records(root))
@@ -66,7 +85,8 @@ def undo(root: Path, record_path: Path) -> None:
         before = earlier.get(artifact.path)
         kept = _kept_at(root, record.step, artifact.path, before.sha256) if before else None
         if kept is None or kept.exists():
-            relied.add(_keep_former(root, record.step, artifact.path))
+            if artifact.path not in done:
+                relied.add(_keep_former(root, record.step, artifact.path))
             replaced[target] = kept
     sync(relied)
     for target, kept in replaced.items():
@@ -109,23 +129,6 @@ def discard_leftovers(root: Path, step: str) -> None:
     Landing(root, step).clear()
     remove(root / STATE_DIR / "stage" / step)
     remove(_aside(root, step) / "stage")
-
-
-def remove(tree: Path) -> None:
-    """Delete a directory, if it is there, whatever is in it."""
-    if tree.exists():
-        for parent, names, _ in os.walk(tree):
-            for name in names:
-                open_to_owner(Path(parent, name))
-        shutil.rmtree(tree)
-
-
-def open_to_owner(path: Path) -> None:
-    """Let its owner change a file, or what is in a directory, which those of Go's module cache refuse, say."""
-    mode = path.lstat().st_mode
-    needed = stat.S_IRWXU if stat.S_ISDIR(mode) else stat.S_IRUSR | stat.S_IWUSR
-    if not stat.S_ISLNK(mode) and mode & needed != needed:
-        path.chmod(stat.S_IMODE(mode) | needed)
 
 
 def _make_way(root: Path, stage: Path, directory: Path) -> set[Path]:
@@ -193,8 +196,12 @@ def _bring_back(kept: Path, target: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     """Copy a file so that ``target`` is there as a whole, or not at all."""
     whole = target.with_name(LANDING + ".tmp")
-    copy_file(source, whole)
-    sync((), [whole])
+    try:
+        copy_file(source, whole)
+        sync((), [whole])
+    except OSError:
+        whole.unlink(missing_ok=True)  # half of it may be all the room there is
+        raise
     whole.rename(target)
 
 

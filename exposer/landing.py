@@ -1,24 +1,25 @@
 """Where a commit puts its files, and the checks that come before the commit is certain.
 
 Some files belong on another file system than the stage: ``data`` is a mount, say, or a link to another disk. They are
-copied there before the commit, to ``.exposer-landing`` in the highest directory on that file system. So a commit that
-is certain only renames.
+copied there before the commit, to ``.exposer-landing`` in the highest directory on that file system that this user may
+write. So a commit that is certain only renames.
 """
 
 import os
 import re
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 
 from exposer.durable import sync
 from exposer.errors import BadInputError
 from exposer.records import STATE_DIR, Artifact
+from exposer.trees import copy_file, remove, walk
 
 LANDING = ".exposer-landing"
 """A crash can leave it on the other file system; the next run of the step finishes or removes it."""
-_LONGEST = 240  # bytes of a name: what it replaces is kept under one that is 13 bytes longer, and 255 are possible
+# Bytes: a file may be kept later, below .exposer/aside, under a name that is 13 bytes longer (limits.h).
+_LONGEST_NAME = 255 - 15
+_LONGEST_PATH = 4095 - 15
 _MOUNT = re.compile(rb"^mnt_id:\s*(\d+)", re.MULTILINE)
 
 
@@ -38,40 +39,50 @@ class Landing:
         top = self._top(target.parent)
         return self.stage / path if top == self._own else top / LANDING / target.relative_to(top)
 
-    def prepare(self, artifacts: Iterable[Artifact]) -> None:
-        """Copy the files that belong on another file system, all of them durably.
+    def prepare(self, artifacts: Iterable[Artifact]) -> list[str]:
+        """Copy the files that belong on another file system, all of them durably; returns the paths that are replaced.
 
         Raises:
             BadInputError: something on the volume would stop the commit half-way; the message names the cure.
             OSError: the other file system refuses a copy; it is full, say.
         """
-        copies: list[Path] = []
+        copied: list[str] = []
+        replaced: list[str] = []
         for artifact in artifacts:
             target = self._root / artifact.path
+            self._look_at_name(artifact.path)
             self._look_at_directory(target.parent)
             if target.exists() or target.is_symlink():
                 if artifact.state:
                     continue  # it stays
                 self._look_at_target(target)
+                replaced.append(artifact.path)
             if self._top(target.parent) != self._own:
-                copies.append(self.source(artifact.path))
-                copy_file(self.stage / artifact.path, copies[-1])
+                copied.append(artifact.path)
+        copies = [self.source(path) for path in copied]
+        for path, copy in zip(copied, copies, strict=True):
+            copy_file(self.stage / path, copy)
         sync({directory for copy in copies for directory in self._directories_of(copy)}, copies)
+        return replaced
 
     def clear(self) -> None:
         """Remove the copies of a commit that is over or was never made; to be called before the stage is removed."""
         staged = walk(self.stage) if self.stage.exists() else ()
         directories = (self._root / Path(at).relative_to(self.stage) for at, _ in staged)
         for top in {self._top(directory) for directory in directories} - {self._own}:
-            if (top / LANDING).exists():
-                shutil.rmtree(top / LANDING)
+            remove(top / LANDING)
 
     def _top(self, directory: Path) -> Path:
         """The highest directory from which a rename reaches ``directory``, or that of the stages where it does so."""
-        if directory not in self._tops:
-            above = self._own if directory == self._root else self._top(directory.parent)
-            same = not directory.is_dir() or _file_system(directory) == _file_system(above)
-            self._tops[directory] = above if same else directory
+        unknown: list[Path] = []
+        inner = directory
+        while inner not in self._tops and inner != self._root.parent:
+            unknown.append(inner)
+            inner = inner.parent
+        for inner in reversed(unknown):
+            above = self._own if inner == self._root else self._tops[inner.parent]
+            same = not inner.is_dir() or _file_system(inner) == _file_system(above)
+            self._tops[inner] = above if same and (above == self._own or _is_writable(above)) else inner
         return self._tops[directory]
 
     def _directories_of(self, copy: Path) -> Iterable[Path]:
@@ -83,45 +94,38 @@ class Landing:
 
     def _look_at_directory(self, directory: Path) -> None:
         """Raise unless files can be put there."""
-        if directory in self._seen:
+        while directory not in self._seen:
+            self._seen.add(directory)
+            if directory == self._root or directory.exists() or directory.is_symlink():
+                break
+            directory = directory.parent
+        else:
             return
-        self._seen.add(directory)
-        if not directory.exists() and not directory.is_symlink() and directory != self._root:
-            self._look_at_directory(directory.parent)
-        elif not directory.is_dir():
+        if not directory.is_dir():
             what = "a link that leads nowhere; mount its target" if directory.is_symlink() else "a file; move it away"
             raise BadInputError(f"{directory}: a directory is needed here, and this is {what}")
-        elif not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
+        if not _is_writable(directory):
             raise BadInputError(f"{directory}: cannot be written; make the path writable for this user")
+
+    def _look_at_name(self, path: str) -> None:
+        """Raise unless the file can be kept under another name, should a later run take it back."""
+        name, whole = os.path.basename(path), f"{self.stage}/{path}"  # noqa: PTH119 - there may be very many
+        if len(os.fsencode(name)) > _LONGEST_NAME or len(os.fsencode(whole)) > _LONGEST_PATH:
+            raise BadInputError(
+                f"{path}: a file of a step has a name of at most {_LONGEST_NAME} bytes, and a path of at most "
+                f"{_LONGEST_PATH}; shorten it"
+            )
 
     def _look_at_target(self, target: Path) -> None:
         """Raise unless the commit can keep what is at a final path, and replace it."""
         if _mount(target, os.O_NOFOLLOW) != _mount(target.parent):
             raise BadInputError(f"{target}: a mount cannot be replaced; unmount it, or mount its directory instead")
-        if len(os.fsencode(target.name)) > _LONGEST:
-            raise BadInputError(f"{target}: a file that is replaced has a name of at most {_LONGEST} bytes; shorten it")
+        if target.is_dir() and not target.is_symlink() and self._top(target.parent) != self._own:
+            raise BadInputError(f"{target}: a file belongs here, and this is a directory; move it away")
 
 
-def walk(tree: Path) -> Iterator[tuple[str, list[str]]]:
-    """Each directory of ``tree`` with the names of its files; raises `OSError` for one that cannot be read."""
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for at, _, names in os.walk(tree, onerror=fail):
-        yield at, names
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy a file and its mode; directories that are missing are made for this user alone."""
-    for directory in reversed([path for path in target.parents if not path.exists()]):
-        directory.mkdir(mode=0o700)
-    target.unlink(missing_ok=True)  # of a run that was killed
-    mode = source.stat().st_mode & 0o777
-    with source.open("rb") as stream, open(target, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as copy:
-        shutil.copyfileobj(stream, copy)
-        with suppress(PermissionError):  # a mount may have modes of its own
-            os.fchmod(copy.fileno(), mode)
+def _is_writable(directory: Path) -> bool:
+    return os.access(directory, os.W_OK | os.X_OK, effective_ids=True)
 
 
 def _file_system(directory: Path) -> tuple[int, bytes]:

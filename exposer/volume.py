@@ -28,7 +28,7 @@ from exposer import __version__
 from exposer import commit as commits
 from exposer.durable import make_directories, sync, sync_directory, write_durably
 from exposer.errors import BadInputError, ConflictError, MismatchError, TemporaryError
-from exposer.landing import Landing, walk
+from exposer.landing import Landing
 from exposer.orphans import end_holders
 from exposer.records import (
     RECORD_LIMIT,
@@ -40,6 +40,7 @@ from exposer.records import (
     read_record,
     read_records,
 )
+from exposer.trees import walk
 
 log = logging.getLogger(__name__)
 
@@ -171,11 +172,14 @@ class Volume:
         if not (self._steps / f"{step}.prepared").exists():
             commits.discard_leftovers(self.root, step)
 
-    def prepare(self, record: Record) -> Path:
+    def prepare(self, record: Record) -> tuple[Path, set[str]]:
         """Make the commit of ``record`` certain: from here on a crash is finished, not started over.
+
+        Returns what `commits.roll_forward` takes: the prepared record, and the paths whose files are kept already.
 
         Raises:
             BadInputError: no later start could finish it, or read its record.
+            OSError: there is no room for it, say; nothing is certain.
         """
         try:
             data = record.to_bytes()
@@ -187,10 +191,11 @@ class Volume:
                 f"{record.step}: the record of {len(record.artifacts)} files has {len(data)} bytes, {RECORD_LIMIT} are "
                 f"allowed; leave fewer files (an archive of them, say)"
             )
-        Landing(self.root, record.step).prepare(record.artifacts)
+        replaced = Landing(self.root, record.step).prepare(record.artifacts)
+        kept = commits.keep_formers(self.root, record.step, replaced)
         prepared = self._steps / f"{record.step}.prepared"
         write_durably(prepared, data)
-        return prepared
+        return prepared, kept
 
     def _take_back(self, sequence: int) -> None:
         """Undo the step with this sequence and all later ones, the latest first; their files are set aside."""
@@ -199,11 +204,13 @@ class Volume:
                 self._undo_record(record)
 
     def _undo_record(self, record: Record) -> None:
+        own = [artifact.path for artifact in record.artifacts if not artifact.state]
+        kept = commits.keep_formers(self.root, record.step, own)
         path = self._steps / f"{record.step}.json"
         marked = path.with_suffix(".undo")
         path.rename(marked)
         sync_directory(self._steps)
-        commits.undo(self.root, marked)
+        commits.undo(self.root, marked, kept)
 
 
 class Transaction:
@@ -240,7 +247,7 @@ class Transaction:
         artifacts = tuple(Artifact(path, *digest_file(self.stage / path), path in once) for path in ordered)
         sequence = 1 + max((record.sequence for record in read_records(self.root)), default=0)
         record = Record(self.step, sequence, __version__, self._inputs, artifacts, facts or {})
-        commits.roll_forward(self.root, self.volume.prepare(record))
+        commits.roll_forward(self.root, *self.volume.prepare(record))
         return record
 
     def _staged(self) -> tuple[list[str], list[Path]]:
@@ -271,7 +278,10 @@ def open_volume(root: Path) -> Iterator[Volume]:
             log.warning("%s: a step was killed, and its script's processes are left; they are ended now", root)
             if not end_holders(state / "lock.script") and not _lock(scripts):
                 raise TemporaryError(f"{root}: a killed step's script still runs, out of reach from here; end it first")
-        yield Volume(root, scripts.fileno())
+        try:
+            yield Volume(root, scripts.fileno())
+        finally:
+            scripts.close()  # first here too: who finds the lock free ends those that still have the other one
 
 
 def _lock(lock: BinaryIO) -> bool:

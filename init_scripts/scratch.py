@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from exposer.commit import remove
 from exposer.records import STATE_DIR
+from exposer.trees import remove
 
 
 @contextmanager

@@ -5,9 +5,9 @@ import shutil
 import stat
 from pathlib import Path
 
-from exposer.commit import open_to_owner
 from exposer.errors import BadInputError
 from exposer.records import STATE_DIR, Artifact, digest_file, newest_artifacts, read_records
+from exposer.trees import open_to_owner
 from exposer.volume import Transaction
 from init_scripts.identity_files import NODE_KEY, VALIDATOR_KEY
 

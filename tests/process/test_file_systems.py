@@ -11,7 +11,7 @@ import pytest
 from durable_order import disorder
 from networks import write_keys
 from sample import sample
-from small_disks import mounted, needs_root
+from small_disks import mounted, needs_root, remount
 from steps_world import INPUTS, OTHER, kept, run
 from traced_calls import calls
 from trees import snapshot
@@ -123,17 +123,14 @@ def test_modes_on_another_file_system(tmp_path: Path, elsewhere: Path, number: i
     assert not (elsewhere / LANDING).exists()
 
 
-def test_a_foreign_directory_on_another_file_system_is_set_aside(tmp_path: Path, elsewhere: Path) -> None:
-    """What is in the way there is kept: a directory, a link, a file."""
+def test_what_is_in_the_way_on_another_file_system_is_set_aside(tmp_path: Path, elsewhere: Path) -> None:
+    """What is in the way there is kept: a link, a file."""
     (tmp_path / "data").symlink_to(elsewhere)
-    (elsewhere / "a").mkdir()
-    (elsewhere / "a/inner").write_bytes(b"theirs")
     (elsewhere / "b").symlink_to("nowhere")
     (elsewhere / "c").write_bytes(b"theirs")
-    run(tmp_path, "s", {"data/a": b"1", "data/b": b"2", "data/c": b"3"})
+    run(tmp_path, "s", {"data/b": b"2", "data/c": b"3"})
 
-    assert [(elsewhere / name).read_bytes() for name in "abc"] == [b"1", b"2", b"3"]
-    assert (tmp_path / ".exposer/aside/s/data/a.1/inner").read_bytes() == b"theirs"
+    assert [(elsewhere / name).read_bytes() for name in "bc"] == [b"2", b"3"]
     assert (tmp_path / ".exposer/aside/s/data/b.1").readlink() == Path("nowhere")
     assert kept(tmp_path, "s")["data/c"] == [b"theirs"]
 
@@ -240,3 +237,29 @@ def test_a_kill_between_any_two_system_calls_converges(warm: Zygote, way: str, t
                 assert warm.run(step, told) == 0, f"{name} killed before {call.name} number {call.number}"
                 assert snapshot(place) == expected, f"{name} killed before {call.name} number {call.number}"
         before = after
+
+
+@needs_root
+def test_a_former_file_that_cannot_be_kept_stops_the_step(tmp_path: Path) -> None:
+    """What is replaced on another file system is copied first; where there is no room for it nothing is certain."""
+    with mounted(tmp_path / "volume") as root, mounted(root / "config"):
+        remount(root, "size=1m")
+        (root / "config/genesis.json").write_bytes(b"0" * 1_500_000)
+        with pytest.raises(OSError, match="No space left"):
+            run(root, "s", {"config/genesis.json": b"{}"})
+
+        assert not list(root.rglob("*.prepared"))
+        assert (root / "config/genesis.json").stat().st_size == 1_500_000
+        assert run(root, "other", {"own": b"1"})
+        assert nothing_is_certain(root)
+
+
+@needs_root
+def test_a_directory_in_the_way_on_another_file_system_is_refused(tmp_path: Path) -> None:
+    """It would have to be copied as a whole after the commit is certain."""
+    with mounted(tmp_path / "volume") as root, mounted(root / "config"):
+        (root / "config/genesis.json").mkdir()
+        with pytest.raises(BadInputError, match=r"a file belongs here, and this is a directory; move it"):
+            run(root, "s", {"config/genesis.json": b"{}"})
+
+        assert nothing_is_certain(root)

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from exposer import commit, durable
@@ -43,10 +43,10 @@ def record_first() -> None:
     """A step counts as complete before its files are in place."""
     forward = commit.roll_forward
 
-    def early(root: Path, prepared: Path) -> None:
+    def early(root: Path, prepared: Path, kept: Collection[str] = ()) -> None:
         record = prepared.with_suffix(".json")
         prepared.rename(record)
-        forward(root, record)
+        forward(root, record, kept)
 
     commit.roll_forward = early
 
@@ -64,7 +64,7 @@ def no_undo() -> None:
 def files_not_undone() -> None:
     """A forced run takes the record back, but not the files."""
 
-    def forget(root: Path, record_path: Path) -> None:  # noqa: ARG001 - as `commit.undo` has it
+    def forget(root: Path, record_path: Path, done: Collection[str] = ()) -> None:  # noqa: ARG001 - as `commit.undo` has it
         record_path.unlink()
 
     commit.undo = forget

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from steps_world import INPUTS, OTHER, kept, run
 
 from exposer.errors import BadInputError, ConflictError, MismatchError, TemporaryError
 from exposer.records import RECORD_LIMIT, Artifact, Record, digest_input, read_record, read_records
+from exposer.trees import remove
 from exposer.volume import open_volume
 
 
@@ -307,13 +309,57 @@ def test_a_name_that_no_record_can_hold_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_long_name(tmp_path: Path) -> None:
-    """A name that is too long to be kept under another is fine where it is new, and refused where it is replaced."""
-    name = "n" * 250
-    run(tmp_path, "s", {name: b"1"})
+    """A name that is too long to be kept under another is refused: no forced run could take its file back."""
     with pytest.raises(BadInputError, match="240 bytes"):
-        run(tmp_path, "later", {name: b"2"})
+        run(tmp_path, "s", {"n" * 241: b"1"})
 
-    assert [path.name for path in (tmp_path / ".exposer/steps").iterdir()] == ["s.json"]
+    assert list((tmp_path / ".exposer/steps").iterdir()) == []
+    assert run(tmp_path, "s", {"n" * 240: b"1"})
+    assert run(tmp_path, "s", {"n" * 240: b"2"}, OTHER, force=True)
+
+
+def test_a_deep_tree(tmp_path: Path) -> None:
+    """More than a thousand directories in each other are committed, taken back and deleted like any others."""
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("s", INPUTS)
+        assert transaction is not None
+        deep = make_deep(transaction.stage)
+        (deep / "f").write_bytes(b"1")
+        transaction.commit()
+    with open_volume(tmp_path) as volume:
+        again = volume.begin("s", OTHER, force=True)
+        assert again is not None
+        make_deep(again.stage)
+    assert run(tmp_path, "s", {"f": b"2"}, OTHER)
+
+    assert list((tmp_path / ".exposer/stage").iterdir()) == []
+    for left in (tmp_path / "d", tmp_path / ".exposer/aside"):  # pytest's own way to delete them has no end
+        remove(left)
+
+
+def make_deep(directory: Path) -> Path:
+    """The deepest of very many directories in each other; ``mkdir`` with parents makes fewer."""
+    for _ in range(1100):
+        directory /= "d"
+        directory.mkdir()
+    return directory
+
+
+def test_the_lock_is_let_go_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds it free ends the processes that hold the scripts' lock: never a step that is just ending."""
+    closed = []
+
+    class Noted(io.FileIO):
+        def close(self) -> None:
+            if not self.closed:
+                closed.append(Path(str(self.name)).name)
+            super().close()
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Noted(path, mode.replace("b", "")))
+    with open_volume(tmp_path):
+        pass
+
+    assert closed == ["lock.script", "lock"]
 
 
 @pytest.mark.parametrize(
