@@ -30,10 +30,10 @@ browser: test | e2e
 	$(SUITE) $(MAKE_IT) browser ARGS=--times=$(TIMES)
 
 kubernetes: images laboratory | docker
-	$(SUITE) $(MAKE_IT) kubernetes
+	$(SUITE) $(MAKE_IT) kubernetes ARGS=--durations=15
 
 docker: images
-	$(SUITE) $(MAKE_IT) docker
+	$(SUITE) $(MAKE_IT) docker ARGS=--durations=15
 
 # After test, and before browser: two suites at a time are enough for two cores.
 e2e: rest | test
