@@ -19,6 +19,7 @@ _MODERN, *_OLD = PLACES = (
 )
 _JUDGED = {"/cosmos.staking.v1beta1.MsgCreateValidator", "cosmos-sdk/MsgCreateValidator"}
 """The SDK's own message; chains that have another (Initia, OKTC) have other rules."""
+_RATES = ("rate", "max_rate", "max_change_rate")
 _AMINO = {"1624de64": "ed25519", "eb5ae987": "secp256k1"}
 """The first bytes of a public key in bech32, up to SDK 0.40 (``tendermint/crypto/encoding/amino``)."""
 
@@ -29,11 +30,14 @@ class Bond(NamedTuple):
     path: str
     operator: str
     delegator: str
+    """The account that bonds; empty where the operator's address is none, and no other was read."""
+    stated: str
+    """What the message says of that account; newer SDKs leave it out."""
     denom: str
     amount: int
     least: int | None
     """The least that the validator bonds itself; None before SDK 0.34."""
-    commission: Commission
+    commission: Commission | None
     description: Mapping[str, str]
     consensus_key: str
     key_type: str
@@ -71,17 +75,18 @@ def _bonds(path: str, gentx: Mapping[str, Any], *, modern: bool) -> Iterator[Bon
         if str(message.get("@type")) not in _JUDGED:
             continue
         stake, rates = message.get("value") or message["delegation"], message.get("commission") or {}
-        consensus_key, key_type = _consensus_key(message.get("pubkey"))
+        key, key_type = consensus_key(message.get("pubkey"))
         yield Bond(
             path,
             operator=str(message["validator_address"]),
-            delegator=_delegator(message),
+            delegator=_delegator(message, modern=modern),
+            stated=str(message.get("delegator_address") or ""),
             denom=str(stake["denom"]),
             amount=int(stake["amount"]),
             least=int(message["min_self_delegation"]) if "min_self_delegation" in message else None,
-            commission=Commission.of(*(rates.get(name) or 0 for name in ("rate", "max_rate", "max_change_rate"))),
+            commission=Commission.of(*(rates.get(name) or 0 for name in _RATES)) if rates or not modern else None,
             description=message.get("description") or {},
-            consensus_key=consensus_key,
+            consensus_key=key,
             key_type=key_type,
             ethereum="ethsecp256k1" in str((gentx.get("auth_info") or {}).get("signer_infos")),
             gas=int(fee.get("gas_limit") or fee.get("gas") or 0),
@@ -97,7 +102,7 @@ def _messages(gentx: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield {"@type": message["type"], **{name.lower(): value for name, value in message["value"].items()}}
 
 
-def _consensus_key(public: object) -> tuple[str, str]:
+def consensus_key(public: object) -> tuple[str, str]:
     """A consensus key and its type; empty where there is none, or it is not known here."""
     if isinstance(public, Mapping) and "@type" in public:  # /cosmos.crypto.ed25519.PubKey
         return str(public.get("key")), str(public["@type"]).split(".")[-2]
@@ -108,9 +113,16 @@ def _consensus_key(public: object) -> tuple[str, str]:
     return str(public or ""), ""
 
 
-def _delegator(message: Mapping[str, Any]) -> str:
-    """The account that bonds: newer SDKs leave its address out, and take the operator's."""
-    if address := message.get("delegator_address"):
-        return str(address)
-    prefix, raw = decode_address(str(message["validator_address"]))
+def _delegator(message: Mapping[str, Any], *, modern: bool) -> str:
+    """The account that bonds: the operator's, whatever is stated; before SDK 0.40 it could be another."""
+    stated = str(message.get("delegator_address") or "")
+    if stated and not modern:
+        return stated
+    try:
+        prefix, raw = decode_address(str(message["validator_address"]))
+    except BadInputError:
+        return ""
+    with contextlib.suppress(BadInputError):
+        if decode_address(stated)[1] == raw:
+            return stated  # its prefix may be unlike the operator's
     return encode_address(prefix.removesuffix("valoper"), raw)

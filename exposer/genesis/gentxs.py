@@ -12,7 +12,7 @@ from typing import Any
 
 from exposer.accounts.power import unit_of_power
 from exposer.genesis.accounts import base_account, held
-from exposer.genesis.bonds import Bond, bonds
+from exposer.genesis.bonds import Bond, bonds, consensus_key
 from exposer.genesis.finding import Finding
 from exposer.genesis.source import FORMS, Source
 
@@ -28,12 +28,23 @@ def gentxs(source: Source) -> Iterator[Finding]:
         return
     staking = source.get(*_STAKING) or {}
     for bond in found:
+        yield from _parties(bond)
         yield from _stake(bond, staking)
         yield from _terms(bond, staking)
         yield from _limits(bond, _parameters(source))
     yield from _taken(source, found)
     with contextlib.nullcontext() if found[0].modern else contextlib.suppress(*FORMS):  # as `bonds`
         yield from list(_funded(source, found))
+
+
+def _parties(bond: Bond) -> Iterator[Finding]:
+    if not bond.modern:
+        return
+    if not bond.delegator:
+        yield Finding(bond.path, f"{bond.operator!r} is no operator's address", "copy it again, whole")
+    elif bond.stated and bond.stated != bond.delegator:
+        problem = f"its delegator_address, {bond.stated}, is not {bond.delegator}, the operator's account"
+        yield Finding(bond.path, problem, "let that account bond")
 
 
 def _stake(bond: Bond, staking: Mapping[str, Any]) -> Iterator[Finding]:
@@ -46,13 +57,17 @@ def _stake(bond: Bond, staking: Mapping[str, Any]) -> Iterator[Finding]:
         problem = f"it bonds {bond.amount}{bond.denom}, which is no voting power: one unit is {unit}{bond.denom}"
         yield Finding(bond.path, problem, "let it bond more (VALIDATOR_STAKE, COINS)")
     unbound = "validator_bond_factor" in staking  # the Cosmos Hub's staking, where this means nothing
+    if bond.least is None and bond.modern:
+        yield Finding(bond.path, "it has no min_self_delegation", "set it to 1")
     if bond.least is not None and not unbound and not 0 < bond.least <= bond.amount:
         problem = f"its min_self_delegation, {bond.least}, is not from 1 to the {bond.amount} that it bonds"
         yield Finding(bond.path, problem, "set it to 1")
 
 
 def _terms(bond: Bond, staking: Mapping[str, Any]) -> Iterator[Finding]:
-    if problem := bond.commission.problem(Decimal(staking.get("min_commission_rate") or 0)):
+    if bond.commission is None:
+        yield Finding(bond.path, "it has no commission", "make it again, with one")
+    elif problem := bond.commission.problem(Decimal(staking.get("min_commission_rate") or 0)):
         yield Finding(bond.path, problem, "set COMMISSION_RATE, COMMISSION_MAX_RATE, COMMISSION_MAX_CHANGE_RATE")
     if not any(bond.description.values()):
         yield Finding(bond.path, "its description is empty", "give the validator a moniker (MONIKER)")
@@ -69,15 +84,16 @@ def _limits(bond: Bond, params: Mapping[str, Any]) -> Iterator[Finding]:
     if not bond.consensus_key:
         yield Finding(bond.path, "it has no consensus key", "make it again with the node's key (pubkey)")
     elif types and bond.key_type and bond.key_type not in types:
-        yield Finding(bond.path, f"its key is {bond.key_type}, none of pub_key_types", "add it to them")
+        yield Finding(bond.path, f"its key is {bond.key_type}, and pub_key_types does not have that", "add it there")
 
 
 def _taken(source: Source, found: list[Bond]) -> Iterator[Finding]:
     """An operator has one validator, and a consensus key is of one, those of an exported state included."""
     runs = source.runs(source.find("app_state", "staking", "validators"))
-    standing = {str(validator.get("operator_address")) for run in runs for validator in run.values}
+    validators = [(one.get("operator_address"), one.get("consensus_pubkey")) for run in runs for one in run.values]
+    standing = {str(operator) for operator, _ in validators}
     operators = Counter(bond.operator for bond in found)
-    keys = Counter(bond.consensus_key for bond in found)
+    keys = Counter([*(bond.consensus_key for bond in found), *(consensus_key(key)[0] for _, key in validators)])
     for bond in found:
         if operators[bond.operator] > 1 or bond.operator in standing:
             yield Finding(bond.path, f"{bond.operator} is another validator's operator too", "leave one of the two out")
@@ -87,8 +103,9 @@ def _taken(source: Source, found: list[Bond]) -> Iterator[Finding]:
 
 
 def _funded(source: Source, found: list[Bond]) -> Iterator[Finding]:
+    found = [bond for bond in found if bond.delegator]
     wanted = {bond.delegator for bond in found}
-    known, funds = _accounts(source, wanted) if found[0].modern else _old_accounts(source, wanted)
+    known, funds = _accounts(source, wanted) if any(bond.modern for bond in found) else _old_accounts(source, wanted)
     for bond in found:
         if bond.delegator not in known:
             place = "app_state.auth.accounts" if bond.modern else "the accounts of app_state"

@@ -105,8 +105,8 @@ def _of_stake(chain: Chain, at: Location, purse: _Purse) -> Iterator[Fault]:
 
 
 def _unit(facts: ChainFacts) -> int:
-    path = facts.hd_path or f"m/44'/{facts.coin_type}'/0'/0/0"
-    return unit_of_power(facts.denom, ethereum=facts.algorithm == "eth_secp256k1" or path.startswith("m/44'/60'"))
+    """As far as the file tells: a coin type of 60 is no key algorithm, and the step asks the binary."""
+    return unit_of_power(facts.denom, ethereum=facts.algorithm == "eth_secp256k1")
 
 
 def _stated(chain: Chain) -> tuple[int, dict[str, int]] | None:

@@ -184,7 +184,10 @@ def test_what_simd_validates_and_panics_of_is_refused(tmp_path: Path, simd: str)
         ({"app_state.staking.params.bond_denom": "uatom"}, "it bonds stake, and bond_denom is uatom"),
         ({"app_state.auth.accounts": []}, "has no account in app_state.auth.accounts"),
         ({"consensus.params.block.max_gas": "1"}, "above the block's max_gas, 1"),
-        ({"consensus.params.validator.pub_key_types": ["secp256k1"]}, "its key is ed25519, none of pub_key_types"),
+        (
+            {"consensus.params.validator.pub_key_types": ["secp256k1"]},
+            "ed25519, and pub_key_types does not have",
+        ),
     ):
         (tmp_path / "patch.json").write_text(json.dumps(patch))
         done = step("init_config", tmp_path / "home", **given, GENESIS_PATCH=str(tmp_path / "patch.json"))

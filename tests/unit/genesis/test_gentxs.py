@@ -137,6 +137,27 @@ CASES: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
         lambda: modern(gentx(create_validator()), validators=[{"operator_address": operator(), "status": 3}]),
         f"{operator()} is another validator's operator too",
     ),
+    "a key that stands": (
+        lambda: modern(
+            gentx(create_validator()),
+            validators=[
+                {**exported(3)["app_state"]["staking"]["validators"][0], "operator_address": operator(2)}
+                | {"consensus_pubkey": create_validator()["pubkey"]}
+            ],
+        ),
+        "is another validator's too; give each node its own key",
+    ),
+    "another account bonds": (
+        of(delegator_address=account(2)),
+        f"its delegator_address, {account(2)}, is not {account()}, the operator's account",
+    ),
+    "the operator's account, stated": (of(delegator_address=account()), ""),
+    "nobody's address": (of(validator_address=operator()[:-1] + "x"), "is no operator's address; copy it again"),
+    "no commission": (of(commission=None), "it has no commission"),
+    "no minimum at all": (
+        lambda: modern(gentx({k: v for k, v in create_validator().items() if k != "min_self_delegation"})),
+        "it has no min_self_delegation",
+    ),
     "the Hub's staking": (
         lambda: modern(
             gentx(create_validator(min_self_delegation="0")),
@@ -203,4 +224,4 @@ def test_a_gentx_is_judged_by_the_parameters_of_consensus(tmp_path: Path) -> Non
         judged.append([line.partition(": ")[2].partition(";")[0] for line in problems(tmp_path, changed)])
 
     gas = "its gas, 200000, is above the block's max_gas, 199999"
-    assert judged == [[], [gas], ["its key is ed25519, none of pub_key_types"], []]
+    assert judged == [[], [gas], ["its key is ed25519, and pub_key_types does not have that"], []]
