@@ -37,8 +37,9 @@ docker: images
 
 # After test, and before browser: two suites at a time are enough for two cores.
 e2e: rest | test
-	$(SUITE) $(MAKE_IT) e2e ARGS=--times=$(TIMES)
+	$(SUITE) $(MAKE_IT) e2e ARGS=--durations=15
 
-# When nothing else runs. What needs an engine or a cluster has a limit for each test alone (pytest-timeout).
-slow: test browser e2e | docker kubernetes
+# When nothing else runs. What needs chain binaries, an engine or a cluster has a limit for each test alone (pytest-timeout): one of
+# them builds for minutes, and to run it a few times more would take longer than all the rest.
+slow: test browser | e2e docker kubernetes
 	$(PART) $(MAKE_IT) slow ARGS="$(patsubst %,.cache/ci/%.json,$^)"

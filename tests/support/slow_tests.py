@@ -14,7 +14,7 @@ from statistics import median
 from project import ROOT
 from tiers import limit_of
 
-AGAIN = 4
+AGAIN = 2
 """How often a suspect is run once more."""
 
 

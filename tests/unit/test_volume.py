@@ -350,7 +350,10 @@ def test_the_lock_is_let_go_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     closed = []
 
     class Noted(io.FileIO):
+        """A file that notes when it is closed."""
+
         def close(self) -> None:
+            """Close it, once."""
             if not self.closed:
                 closed.append(Path(str(self.name)).name)
             super().close()
