@@ -34,7 +34,7 @@ def test_the_innermost_folder_counts(test: str, tier: object) -> None:
 
 @pytest.mark.parametrize(
     ("first", "again", "code"),
-    [(0.9, [], 0), (9.0, [0.1, 0.2, 9.0, 0.1], 0), (1.1, [1.1, 0.1, 1.2, 1.3], 1)],
+    [(0.9, [], 0), (9.0, [0.1, 0.2], 0), (1.1, [0.1, 1.2], 1)],
     ids=["quick", "slow once", "slow"],
 )
 def test_a_test_is_too_slow_by_its_median(
