@@ -68,10 +68,10 @@ def roll_forward(root: Path, prepared: Path, kept: Collection[str] = ()) -> None
     sync_directory(prepared.parent)
 
 
-def undo(root: Path, record_path: Path, done: Collection[str] = ()) -> None:
+def undo(root: Path, record_path: Path, kept: Collection[str] = ()) -> None:
     """Take back the step whose record, at ``record_path``, is marked to be taken back (``.undo``).
 
-    The files at the paths ``done`` are kept already.
+    The files at the paths ``kept`` are kept already.
     """
     record = Record.load(record_path)
     log.info("taking %s back; its files are kept in %s", record.step, _aside(root, record.step))
@@ -83,17 +83,17 @@ def undo(root: Path, record_path: Path, done: Collection[str] = ()) -> None:
         if artifact.state or not target.exists():
             continue
         before = earlier.get(artifact.path)
-        kept = _kept_at(root, record.step, artifact.path, before.sha256) if before else None
-        if kept is None or kept.exists():
-            if artifact.path not in done:
+        former = _kept_at(root, record.step, artifact.path, before.sha256) if before else None
+        if former is None or former.exists():
+            if artifact.path not in kept:
                 relied.add(_keep_former(root, record.step, artifact.path))
-            replaced[target] = kept
+            replaced[target] = former
     sync(relied)
-    for target, kept in replaced.items():
-        if kept is None:
+    for target, former in replaced.items():
+        if former is None:
             target.unlink(missing_ok=True)
         else:
-            _bring_back(kept, target)
+            _bring_back(former, target)
     sync({target.parent for target in replaced})
     record_path.unlink()
     sync_directory(record_path.parent)

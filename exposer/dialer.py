@@ -20,7 +20,6 @@ LEAST = 0.001
 """Seconds that a limit may have at least: a socket takes 0 for "do not block"."""
 STAGGER = 0.25
 """Seconds; RFC 8305 recommends them as "Connection Attempt Delay"."""
-_NotConnectedError = httpcore.ConnectError | httpcore.ConnectTimeout
 
 
 class LateError(httpcore.ReadTimeout):
@@ -104,7 +103,7 @@ class _Race:
     def __init__(self, connect: Callable[[str], httpcore.NetworkStream], addresses: Sequence[str]) -> None:
         self._connect = connect
         self._addresses = addresses
-        self._ended: queue.SimpleQueue[httpcore.NetworkStream | _NotConnectedError] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[httpcore.NetworkStream | Exception] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._won = False
 
@@ -112,7 +111,7 @@ class _Race:
         """The first connection; raises the last failure where all have failed, each by its own time limit."""
         waiting = deque(self._addresses)
         trying = 0
-        failure: _NotConnectedError = httpcore.ConnectError("no address")
+        failure: Exception = httpcore.ConnectError("no address")
         while waiting or trying:
             if waiting:
                 address = waiting.popleft()
@@ -131,7 +130,7 @@ class _Race:
     def _try(self, address: str) -> None:
         try:
             stream = self._connect(address)
-        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the thread that waits for it raises it
             self._ended.put(error)
             return
         with self._lock:

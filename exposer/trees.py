@@ -29,19 +29,17 @@ def walk(tree: Path) -> Iterator[tuple[str, list[str]]]:
 
 def remove(tree: Path) -> None:
     """Delete a directory, if it is there, whatever is in it."""
-    if not tree.exists():
-        return
-    directories = []
-    open_to_owner(tree)
-    for at, names in walk(tree):
-        directories.append(at)
-        for name in names:
-            os.unlink(f"{at}/{name}")  # noqa: PTH108 - there may be very many
-        with os.scandir(at) as below:
-            for directory in below:
-                open_to_owner(Path(directory.path))
-    for at in reversed(directories):
-        os.rmdir(at)  # noqa: PTH106 - as above
+    directories = [tree] if tree.exists() else []
+    for directory in directories:  # which grow meanwhile
+        open_to_owner(directory)
+        with os.scandir(directory) as entries:
+            for entry in list(entries):
+                if entry.is_dir(follow_symlinks=False):
+                    directories.append(Path(entry.path))
+                else:
+                    os.unlink(entry.path)  # noqa: PTH108 - there may be very many
+    for directory in reversed(directories):
+        directory.rmdir()
 
 
 def open_to_owner(path: Path) -> None:

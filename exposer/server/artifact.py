@@ -28,7 +28,7 @@ def parse_artifacts(text: str, home: Path | None, secrets: Iterable[Path]) -> di
     Raises:
         ValueError: what is wrong, and the cure; ``secrets`` are files that must not be among them.
     """
-    hidden = {os.path.realpath(path) for path in secrets}
+    hidden = tuple(secrets)
     result: dict[str, Path] = {}
     for item in filter(None, map(str.strip, text.split(","))):
         name, _, value = (part.strip() for part in item.partition("="))
@@ -39,7 +39,7 @@ def parse_artifacts(text: str, home: Path | None, secrets: Iterable[Path]) -> di
         if not value:
             raise ValueError(f"{name} has no path; write {name}=PATH")
         path = result[name] = _path(name, value, home)
-        if os.path.realpath(path) in hidden or is_internal(path, home):
+        if is_private(path, hidden, home):
             raise ValueError(f"{name} is a private file, which is never served; take it out")
     return result
 
@@ -55,6 +55,11 @@ def _path(name: str, value: str, home: Path | None) -> Path:
     return home / inner
 
 
+def is_private(path: Path, secrets: Iterable[Path], home: Path | None) -> bool:
+    """Whether a path leads to one of ``secrets``, or into a place of keys; what is in the file is not asked."""
+    return os.path.realpath(path) in map(os.path.realpath, secrets) or _is_internal(path, home)
+
+
 def check_public(stream: BinaryIO, *, secrets: Iterable[Path], root: Path | None) -> bool:
     """True for an open file that may be shown to anybody, by where it lies and what is in it, all of which is read.
 
@@ -62,14 +67,14 @@ def check_public(stream: BinaryIO, *, secrets: Iterable[Path], root: Path | None
         RefusedError: it is one of ``secrets`` under whatever name, has a private key in it, or is in a place of keys.
     """
     found = os.fstat(stream.fileno())
-    if any(_is_same(found, path) for path in secrets) or is_internal(real_path(stream), root and root.resolve()):
+    if any(_is_same(found, path) for path in secrets) or _is_internal(real_path(stream), root and root.resolve()):
         raise RefusedError("a private file, which is never served")
     if _has_private_key(stream):
         raise RefusedError("a private key, which is never served")
     return True
 
 
-def is_internal(path: PurePath, root: Path | None) -> bool:
+def _is_internal(path: PurePath, root: Path | None) -> bool:
     """Whether it lies in the bookkeeping of our steps, whose stages hold unfinished keys, or in a keyring of an SDK."""
     inner = path.relative_to(root) if root and path.is_relative_to(root) else path
     return any(part == STATE_DIR or fnmatchcase(part, "keyring-*") for part in inner.parts)

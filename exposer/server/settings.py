@@ -14,7 +14,7 @@ from exposer.credentials import VARIABLES
 from exposer.duration import parse_duration
 from exposer.errors import BadInputError
 from exposer.log import LogFormat
-from exposer.server.artifact import is_internal, parse_artifacts
+from exposer.server.artifact import is_private, parse_artifacts
 from exposer.settings import Settings, environment_name, unknown_names
 
 # What Kubernetes sets in every pod of a namespace that has a Service named "exposer" (enableServiceLinks):
@@ -109,10 +109,9 @@ class ServerSettings(Settings):
 
     @model_validator(mode="after")
     def _serves_nothing_private(self) -> "ServerSettings":
-        hidden = {os.path.realpath(path) for path in self.secret_files}
         for name in ("genesis_file", "node_id_file"):
             path: Path | None = getattr(self, name)
-            if path and (os.path.realpath(path) in hidden or is_internal(path, self.home)):
+            if path and is_private(path, self.secret_files, self.home):
                 shown = environment_name(type(self), name)
                 raise ValueError(f"{shown} is a private file, which is never served; name the public one")
         return self

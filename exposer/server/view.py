@@ -84,7 +84,7 @@ class View:
         self._priv_val = _file(files.priv_val, root, _whole(validator_public_key), _KEY_FILE_LIMIT)
         self._subjects = {
             "node_id": _Subject(self._judge_node_id, (files.node_id,), tuple(filter(None, (files.node_key,)))),
-            "genesis": _Subject(self._judge_genesis, (files.genesis,), tuple(secrets)),
+            "genesis": _Subject(self._judge_genesis, (files.genesis,)),
             "keys": _Subject(self._judge_keys, (files.node_key, files.priv_val)),
             "pub_key": _Subject(self._judge_pub_key, (files.priv_val,)),
         }

@@ -246,7 +246,7 @@ async def test_a_private_key_in_a_genesis_is_refused(tmp_path: Path, finish: Cal
 
 
 async def test_a_committed_key_file_is_no_genesis(tmp_path: Path) -> None:
-    """What a record vouches for is compared with it, and looked into all the same."""
+    """A file that matches its record is searched for private keys too."""
     commit_all(tmp_path, KEY)
     async with calling(tmp_path) as (client, _):
         assert_problem(await client.get("/genesis"), 503, "mismatch")

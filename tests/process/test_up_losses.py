@@ -58,9 +58,9 @@ def lose_key(home: Path) -> None:
 
 
 def test_a_damaged_volume_stops_its_pod_alone(network: LiveNetwork) -> None:
-    """The others come up, also in the background; who failed is told, and the exit code; with nobody left it ends."""
+    """The others come up, and `up` names the pod that failed, its exit code and its log; without any pod it ends."""
     lost = NAMES[2:]
-    for name, damage in zip(lost, (damage_genesis, damage_record), strict=True):
+    for name, damage in zip(lost, (damage_record, lose_key), strict=True):
         damage(network.home(name))
     network.up(*UP)
     told, pods = network.output(), {pod["name"]: pod for pod in network.pods()}
@@ -73,8 +73,10 @@ def test_a_damaged_volume_stops_its_pod_alone(network: LiveNetwork) -> None:
     assert f"2 of 4 pods hold the same genesis, sha256 {digest}; not up: {', '.join(lost)}" in told
     assert network.end() == 4
 
-    lose_key(network.home(NAMES[1]))
-    assert network.command("up", *UP, "--detach").returncode == 4
+    damage_genesis(network.home(NAMES[1]))
+    background = network.command("up", *UP, "--detach")
+    assert background.returncode == 4
+    assert f"{NAMES[1]}: failed: {NAMES[1]}: init-validator ended with exit code 4 (mismatch)" in background.stderr
     assert network.pods()[0]["phase"] == "ready"
     assert network.command("down").returncode == 0
 

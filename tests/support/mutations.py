@@ -64,7 +64,7 @@ def no_undo() -> None:
 def files_not_undone() -> None:
     """A forced run takes the record back, but not the files."""
 
-    def forget(root: Path, record_path: Path, done: Collection[str] = ()) -> None:  # noqa: ARG001 - as `commit.undo` has it
+    def forget(root: Path, record_path: Path, kept: Collection[str] = ()) -> None:  # noqa: ARG001 - as `commit.undo` has it
         record_path.unlink()
 
     commit.undo = forget
