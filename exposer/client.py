@@ -89,11 +89,13 @@ class Client:
     is not trusted, or that does not trust this client's: certificates are replaced while programs wait.
     """
 
-    def __init__(self, url: str, *, timeout: float = 10.0, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self, url: str, *, timeout: float = 10.0, credentials: Credentials | None = None, address: str | None = None
+    ) -> None:
         """A client of the server at ``url``, a target as for `base_url`.
 
         ``timeout``: seconds for a whole answer, and to connect. ``credentials``: what this one server is shown; their
-        files are read again when they change.
+        files are read again when they change. ``address``: which of the addresses of the name is connected to.
 
         Raises:
             UsageError: ``url`` is no target.
@@ -108,6 +110,7 @@ class Client:
         self._tls = Rotating(self._credentials.tls_files, self._credentials.context) if secure else None
         self._context = self._tls.current() if self._tls else None
         self._deadline = Deadline()
+        self._address = address
         self._pool = self._connect()
         # Servers that end a handshake often do not say why, and in TLS 1.3 the client's side of it is over by then.
         shown = secure and self._credentials.cert_file
@@ -219,7 +222,8 @@ class Client:
             yield Stream(response, self.place)
 
     def _connect(self) -> httpcore.ConnectionPool:
-        return httpcore.ConnectionPool(self._context, network_backend=Dialer(self._deadline), max_connections=1)
+        dialer = Dialer(self._deadline, self._address)
+        return httpcore.ConnectionPool(self._context, network_backend=dialer, max_connections=1)
 
     def _refresh(self) -> None:
         """Let a connection go that was made with former certificates."""

@@ -71,11 +71,13 @@ class Dialer(httpcore.NetworkBackend):
     An address that does not answer does not hold the next one up (RFC 8305, "Happy Eyeballs"): each gets a start of
     `STAGGER` seconds before the next is tried beside it.
 
-    Raises what httpcore's own backend raises, with the operating system's error as its argument.
+    With an ``address`` no name is looked up. Raises what httpcore's own backend raises, with the operating system's
+    error as its argument.
     """
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, address: str | None = None) -> None:
         self._deadline = deadline
+        self._address = address
 
     def connect_tcp(
         self,
@@ -87,7 +89,7 @@ class Dialer(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """A connection to the first address of ``host`` that accepts one."""
         ends = time.monotonic() + self._deadline.left(timeout)
-        addresses = look_up(host, port, ends - time.monotonic())
+        addresses = [self._address] if self._address else look_up(host, port, ends - time.monotonic())
 
         def connect(address: str) -> httpcore.NetworkStream:
             left = max(ends - time.monotonic(), LEAST)

@@ -7,42 +7,68 @@ from collections import defaultdict
 from pathlib import Path
 
 from exposer.accounts.keyfile import Key
-from exposer.errors import MismatchError
-from exposer.records import digest_file
-from init_scripts.join import GENESIS, JoinerSettings
-from init_scripts.members import Member, find_members
+from exposer.errors import MismatchError, TemporaryError
+from init_scripts.backoff import SYSTEM, Clock
+from init_scripts.join import JoinerSettings
+from init_scripts.members import Answers, Member, ask_others, places
 
 log = logging.getLogger(__name__)
 
-WITHIN = 5.0
-"""Seconds that the other pods' exposers have for their answers; those of new pods answer as soon as they run."""
+_STARTING = 10.0
+"""Seconds for a name to get an address: later, its pod was never started. Also for the rest, once somebody belongs."""
 
 
-def find_network(settings: JoinerSettings, stage: Path, key: Key) -> Member | None:
-    """A pod of the network that this pod was part of before it lost its volume; None where there is none.
+def find_network(settings: JoinerSettings, key: Key, own: str, *, clock: Clock = SYSTEM) -> list[Member]:
+    """The pods of the network that this pod was part of before it lost its volume; none where it is new.
+
+    ``own``: the digest (SHA-256 in hex) of the genesis that it has just made.
 
     Raises:
         MismatchError: there is one that this pod cannot join again, or there are several.
+        TemporaryError: somebody is there, and does not say whether its pod belongs to one.
+        BadInputError: an exposer refuses the credentials.
     """
-    if settings.force or not settings.exposers:
-        return None
-    members = find_members(
-        settings.exposers, settings.credentials, key.consensus_key.address.hex().upper(), within=WITHIN
+    answers = ask_others(
+        settings.exposers,
+        settings.credentials,
+        key.consensus_key.address.hex().upper(),
+        within=_STARTING if settings.force else settings.download_timeout,
+        done=_tells,
+        clock=clock,
     )
+    members = answers.members
+    if settings.force:
+        if members:
+            log.warning("--force: this pod founds a network beside that of %s", places(members))
+        return []
+    if not members and answers.silent:
+        raise TemporaryError(
+            "PEER_EXPOSERS: this pod's volume is new, and not all other pods say whether they belong to a network "
+            f"already, beside which a genesis would begin a second one ({answers}): start these pods or delete them, "
+            "or, to found a network all the same, run this step with --force"
+        )
     if not members:
-        return None
-    first = members[0]
+        if answers.absent:
+            log.warning("founds a network; these pods were never started: %s", ", ".join(answers.absent))
+        return []
     _refuse_several(settings, members)
+    theirs = members[0].genesis_sha256
     if not settings.derived:
-        own = digest_file(stage / GENESIS)[1]
         raise MismatchError(
             f"this pod's volume is new, but {len(members)} other pods belong to a network already, with the genesis "
-            f"sha256 {first.genesis_sha256} ({_places(members)}); the genesis made here has {own}, and this pod's "
+            f"sha256 {theirs} ({places(members)}); the genesis made here has {own}, and this pod's "
             "random keys are gone with its former volume. Restore that volume; or, to start another network, empty "
             "the other pods' volumes too, or run this step with --force"
         )
-    log.info("this pod's volume is new; it joins its network again, with the genesis of %s", first.place)
-    return first
+    log.info("this pod's volume is new; it joins its network again, that of %s", places(members))
+    return members
+
+
+def _tells(answers: Answers, spent: float) -> bool:
+    """Whether the answers tell a new pod from one that lost its volume."""
+    if spent < _STARTING and (answers.absent or answers.silent):
+        return False
+    return bool(answers.members) or not answers.silent
 
 
 def empty(stage: Path) -> None:
@@ -76,11 +102,7 @@ def _refuse_several(settings: JoinerSettings, members: list[Member]) -> None:
             )
         holders[member.genesis_sha256].append(member)
     if len(holders) > 1:
-        held = "; ".join(f"sha256 {digest}: {_places(pods)}" for digest, pods in holders.items())
+        held = "; ".join(f"sha256 {digest}: {places(pods)}" for digest, pods in holders.items())
         raise MismatchError(
             f"the other pods belong to {len(holders)} networks of this name ({held}); empty the volumes of all but one"
         )
-
-
-def _places(members: list[Member]) -> str:
-    return ", ".join(member.place for member in members)

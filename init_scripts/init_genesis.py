@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -12,7 +12,7 @@ from exposer.accounts.coins import STAKE_SHARE, one_credit, parse_coins
 from exposer.accounts.keyfile import Key, Keys, load_keys
 from exposer.errors import BadInputError
 from exposer.genesis.lint import refuse_unrunnable
-from exposer.records import digest_input
+from exposer.records import NETWORK, digest_file, digest_input
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
 from init_scripts.binary import ChainBinary
@@ -20,7 +20,7 @@ from init_scripts.bonding import COMMISSION, CommissionSettings, default_stake
 from init_scripts.dialect import Dialect
 from init_scripts.founder import empty, find_network, refuse_stranger
 from init_scripts.gentx import forget_keyring
-from init_scripts.join import GENESIS, JoinerSettings, join
+from init_scripts.join import GENESIS, JoinerSettings, join, resume_signing
 from init_scripts.scratch import scratch
 from init_scripts.script import run_script
 from init_scripts.scripted_home import judge_home, make_home
@@ -151,17 +151,17 @@ def make(settings: GenesisSettings, transaction: Transaction) -> None:
         judge_home(transaction.stage, settings.members[0] if settings.derived else None, "UPDATE_SCRIPT")
     if settings.step_script or settings.update_script:
         _judge(settings, transaction, facts)
-    if member := find_network(settings, transaction.stage, settings.members[0]):
+    key, own = settings.members[0], digest_file(transaction.stage / GENESIS)[1]
+    members = find_network(settings, key, own) if settings.exposers else []
+    exposers = [member.url for member in members]
+    if members and members[0].genesis_sha256 != own:
         empty(transaction.stage)
-        join(
-            settings,
-            transaction,
-            settings.members[0],
-            source=member.url,
-            sha256=member.genesis_sha256,
-            judge=lambda genesis: refuse_stranger(genesis, settings.members[0]),
-        )
+        judge = partial(refuse_stranger, key=key)
+        join(settings, transaction, key, sources=exposers, sha256=members[0].genesis_sha256, judge=judge)
         return
+    if members:  # what was made is what they have, patched as it is
+        resume_signing(settings, transaction.stage, key, exposers)
+        facts = {**facts, NETWORK: settings.chain_id}
     transaction.commit(state=[SIGNING_STATE, *of_the_node(transaction.stage)], facts=facts)
 
 

@@ -51,7 +51,7 @@ def make(settings: ValidatorSettings, transaction: Transaction) -> None:
     """Fill the stage with the validator pod's home, and commit it."""
     if not settings.genesis_host:
         raise BadInputError("GENESIS_HOST (--genesis-host) is required: the genesis pod's host, or its exposer's URL")
-    join(settings, transaction, settings.key, source=settings.leader_url, sha256=settings.genesis_sha256 or None)
+    join(settings, transaction, settings.key, sources=[settings.leader_url], sha256=settings.genesis_sha256 or None)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,24 @@
 """A pod takes the genesis of a network that is there: its own identity, the verified genesis, a safe signing state."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from exposer.accounts.keyfile import Key
-from exposer.client import Client
-from exposer.errors import TemporaryError
-from exposer.records import NETWORK
+from exposer.client import Client, base_url
+from exposer.errors import MismatchError, TemporaryError
+from exposer.hosts import bracketed
+from exposer.records import NETWORK, digest_file
 from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
+from init_scripts.backoff import SYSTEM, Clock, Patience
 from init_scripts.leader import Expected, download_genesis
-from init_scripts.members import find_members
+from init_scripts.members import Answers, Member, ask_others, places
 from init_scripts.scripted_home import make_home
 from init_scripts.settings import AskingSettings, IdentitySettings, parse_url
 from init_scripts.signing_state import PATH as SIGNING_STATE
@@ -21,8 +26,15 @@ from init_scripts.signing_state import resume
 from init_scripts.stage import of_the_node
 
 GENESIS = "config/genesis.json"
+_OK = 200
+log = logging.getLogger(__name__)
+
 _WITHIN = 20.0
 """Seconds for the nodes that run to say how far they are: one that restarts with the others needs some of them."""
+_SETTLING = 3.0
+"""Seconds for which a name that stands for all pods is looked up again where the network runs: some may be starting."""
+_FORCED = 5.0
+"""Seconds where ``--force`` goes on without an answer."""
 
 
 class JoinerSettings(IdentitySettings, AskingSettings):
@@ -52,28 +64,39 @@ def join(
     transaction: Transaction,
     key: Key,
     *,
-    source: str,
+    sources: Sequence[str],
     sha256: str | None,
     judge: Callable[[Path], object] = lambda _: None,
 ) -> None:
-    """Fill the stage with the home of ``key`` and the genesis that the exposer at ``source`` has, and commit it.
+    """Fill the stage with the home of ``key`` and the genesis that the exposers at ``sources`` have, and commit it.
 
     ``judge`` is called with the genesis, and may refuse it.
 
     Raises:
         TemporaryError: the genesis did not come, or how far the network is cannot be known yet.
-        MismatchError: what came is not the genesis of this chain, or its digest is not ``sha256`` (hex).
+        MismatchError: what came is not the genesis of this chain, or its digest is not ``sha256`` (hex), or other pods
+            belong to another network.
     """
     facts = _home(settings, transaction, key)
-    with Client(source, credentials=settings.credentials) as client:
-        path = transaction.stage / GENESIS
-        path.unlink(missing_ok=True)  # what `init` of a chain binary left there, or a script: all have one genesis
+    path = transaction.stage / GENESIS
+    path.unlink(missing_ok=True)  # what `init` of a chain binary left there, or a script: all have one genesis
+    with Client(_serving(settings, sources), credentials=settings.credentials) as client:
         download_genesis(client, path, Expected(settings.chain_id, sha256), within=settings.download_timeout)
     judge(path)
-    if settings.derived and not settings.force:
-        _resume(settings, transaction, key, [source, *settings.exposers])
+    resume_signing(settings, transaction.stage, key, [*sources, *settings.exposers])
     state = [SIGNING_STATE, *of_the_node(transaction.stage)]
     transaction.commit(state=state, facts={**facts, NETWORK: settings.chain_id})
+
+
+def _serving(settings: JoinerSettings, sources: Sequence[str]) -> str:
+    """Which of the exposers serves its genesis: a pod between two of its steps may wait for this one."""
+    patience = Patience(settings.download_timeout)
+    while len(sources) > 1 and patience.left:
+        for source in sources:
+            if _serves(source, settings):
+                return source
+        patience.pause()
+    return sources[0]
 
 
 def _home(settings: JoinerSettings, transaction: Transaction, key: Key) -> Mapping[str, Any]:
@@ -85,27 +108,84 @@ def _home(settings: JoinerSettings, transaction: Transaction, key: Key) -> Mappi
     return make(settings, transaction.stage, key)
 
 
-def _resume(settings: JoinerSettings, transaction: Transaction, key: Key, targets: Sequence[str]) -> None:
-    """Start the signing state behind all that a validator with this derived key may have signed on another volume.
+def _serves(source: str, settings: JoinerSettings) -> bool:
+    try:
+        with Client(source, credentials=settings.credentials) as client, client.stream("/genesis") as stream:
+            return stream.status == _OK
+    except TemporaryError:
+        return False
+
+
+def resume_signing(
+    settings: JoinerSettings, stage: Path, key: Key, targets: Sequence[str], *, clock: Clock = SYSTEM
+) -> None:
+    """Start the signing state behind all that a validator with a derived key may have signed on another volume.
 
     It starts at the height and the round that the network's consensus works on, behind what the other nodes have of
     this validator there. Nothing older can be signed again. What no node has got is nobody's evidence, and a network
     that stands because it needs this validator's vote must get just that vote: it never comes to a later round.
+
+    With ``--force`` it starts behind what is known, whatever is not.
+
+    Raises:
+        TemporaryError: the network may be running, and a node that took part in its consensus does not say where it is.
+        MismatchError: other pods belong to a network with another genesis than the one in ``stage``.
+        BadInputError: an exposer refuses the credentials.
     """
-    members = find_members(
+    if not settings.derived:
+        return
+    answers = ask_others(
         targets,
         settings.credentials,
         key.consensus_key.address.hex().upper(),
-        within=min(_WITHIN, settings.download_timeout),
-        enough=lambda member: not member.has_signed or member.position is not None,
+        within=min(_FORCED if settings.force else _WITHIN, settings.download_timeout),
+        done=partial(_knows, settling=_SETTLING if any(map(_is_name, settings.exposers)) else 0.0),
+        clock=clock,
     )
+    members = _of_this_network(settings, digest_file(stage / GENESIS)[1], answers.members)
     positions = [member.position for member in members if member.position]
-    if not positions and (not members or any(member.has_signed for member in members)):
-        places = ", ".join(member.place for member in members if member.has_signed) or ", ".join(targets)
-        raise TemporaryError(
-            f"the network may be running, and no node says at which height and round ({places}): this pod's key is "
-            "derived and its volume is new, so it could sign twice. Start those nodes, or restore this pod's volume; "
-            "if the network has ended, run this step with --force"
+    lost = [member for member in members if member.owes_position or (member.height and not positions)]
+    if lost or not members:
+        where = "; ".join(filter(None, [places(lost), str(answers)])) or ", ".join(targets)
+        reason = (
+            f"the network may be running, and these do not say at which height and round ({where}): this pod's key is "
+            "derived and its volume is new, so it could sign twice"
         )
+        if not settings.force:
+            raise TemporaryError(
+                f"{reason}. Start those nodes, wait until they have caught up, or restore this pod's volume. Only if "
+                "the network has ended, or all of those nodes wait for this pod, run this step with --force"
+            )
+        log.warning("--force: %s", reason)
+    elif answers.silent or answers.absent:
+        log.warning("goes on with what the others say; no verdict from: %s", answers)
     if positions:
-        resume(transaction.stage, max(positions))
+        resume(stage, max(positions))
+
+
+def _is_name(target: str) -> bool:
+    """Whether the host of a target is a name, and not an address."""
+    host = urlsplit(base_url(target)).hostname or ""
+    return bracketed(host) == host and not host.replace(".", "").isdigit()
+
+
+def _knows(answers: Answers, spent: float, *, settling: float) -> bool:
+    """Whether all that can say where the network is have said so; of one without a block there is nothing to know."""
+    if answers.silent or answers.absent or not answers.members:
+        return False
+    runs = any(member.signed_height != 0 or member.height for member in answers.members)
+    if any(member.owes_position for member in answers.members):
+        return False
+    return not runs or (spent >= settling and any(member.position for member in answers.members))
+
+
+def _of_this_network(settings: JoinerSettings, own: str, members: list[Member]) -> list[Member]:
+    """Those with the genesis that this pod has; raises `MismatchError` where one has another."""
+    others = [member for member in members if (member.chain_id, member.genesis_sha256) != (settings.chain_id, own)]
+    if others and not settings.force:
+        theirs = "; ".join(f"{one.place}: chain {one.chain_id!r}, sha256 {one.genesis_sha256}" for one in others)
+        raise MismatchError(
+            f"this pod took the genesis of {settings.chain_id!r} with sha256 {own}, and other pods belong to another "
+            f"network ({theirs}): empty the volumes of all but one network, or run this step with --force"
+        )
+    return [member for member in members if member not in others]

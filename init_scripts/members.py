@@ -2,14 +2,14 @@
 
 A pod on an empty volume is either new, or it has lost its volume. Only the others can tell: a genesis pod must not make
 a second genesis under pods that hold the first, and a validator whose key is derived must not sign again what it may
-have signed before.
+have signed before. So no answer is not the answer "none": who has an address and gives no verdict is ``silent``.
 """
 
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,148 +19,188 @@ from exposer.client import Client, base_url
 from exposer.credentials import Credentials
 from exposer.dialer import look_up
 from exposer.documents import DocumentError, parse_object
-from exposer.errors import TemporaryError
+from exposer.errors import BadInputError, ExposerError, TemporaryError
 from init_scripts.backoff import SYSTEM, Backoff, Clock, Patience
 from init_scripts.signing_state import Position
 
 log = logging.getLogger(__name__)
 
 _OK, _UNAVAILABLE = 200, 503
-_ANSWER = 3.0  # seconds for one answer
+_REFUSALS = {401, 403}
+_CLIP = 200  # characters of a server's own words
+_LOOK_UP, _ANSWER = 10.0, 3.0  # seconds for an address, and for an answer
 _BACKOFF = Backoff(first=0.1, cap=1.0)
+_NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Member:
-    """A pod that belongs to a network, by what its exposer at ``url`` says.
+    """A pod that belongs to a network, by what its exposer at ``url`` says; ``place`` is that exposer, for people.
 
-    ``has_signed``: its validator has signed. ``position``: the latest place at which the validator that was asked for
-    may have signed, as far as this pod's node knows; None while the node does not answer or is catching up.
+    ``signed_height``: up to there its own validator may have signed; None is unknown. ``height``: its node's newest
+    block, 0 while that does not answer. ``position``: the latest place at which the validator that was asked for may
+    have signed, as far as this pod's node knows; None while it takes no part in the consensus.
     """
 
     url: str
+    place: str
     chain_id: str
     genesis_sha256: str
-    has_signed: bool
-    position: Position | None
+    signed_height: int | None = 0
+    height: int = 0
+    position: Position | None = None
 
     @property
-    def place(self) -> str:
-        """Host and port, for people."""
-        return urlsplit(self.url).netloc
+    def owes_position(self) -> bool:
+        """Whether it took part in the consensus, and does not say what it knows from there."""
+        return self.signed_height != 0 and self.position is None
 
 
-def find_members(
+@dataclass(frozen=True)
+class Answers:
+    """What the exposers that were asked say: those that are named nowhere belong to no network yet.
+
+    ``silent``: who has an address and no verdict, and why. ``absent``: the names without an address.
+    """
+
+    members: list[Member] = field(default_factory=list)
+    silent: dict[str, str] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Who gave no verdict, for people."""
+        absent = [f"{name}: its name has no address" for name in self.absent]
+        return "; ".join([*(f"{place}: {why}" for place, why in self.silent.items()), *absent])
+
+
+def places(members: Iterable[Member]) -> str:
+    """Their places, for people."""
+    return ", ".join(member.place for member in members)
+
+
+def ask_others(
     targets: Sequence[str],
     credentials: Credentials,
     validator: str,
     *,
     within: float,
-    enough: Callable[[Member], bool] = lambda _: True,
+    done: Callable[[Answers, float], bool],
     clock: Clock = SYSTEM,
-) -> list[Member]:
-    """Those that belong to a network, of the exposers at ``targets``, which are all asked at once.
-
-    Each is asked again until it says that its pod belongs to none, or what is ``enough``, or the time is up.
+) -> Answers:
+    """What the exposers at ``targets`` say, which are looked up and asked, all at once, until that is enough.
 
     Args:
-        targets: as for `base_url`; a name without a scheme stands for all of its addresses.
+        targets: as for `base_url`; a name stands for all of its addresses.
         credentials: what each of them is shown.
         validator: the address whose `Member.position` is wanted; 40 hex digits in upper case.
-        within: seconds.
-        enough: whether nothing more has to be known of a member.
+        within: seconds, after which the last answers count as they are.
+        done: whether the answers, this many seconds after the first question, are enough.
         clock: for tests.
+
+    Raises:
+        BadInputError: one of them refuses the credentials.
     """
-    found: dict[str, Member] = {}
-    until = clock.now() + within
+    patience = Patience(within, _BACKOFF, clock)
+    said = ""
+    while True:
+        answers = _ask_all(targets, credentials, validator)
+        if done(answers, patience.spent) or not patience.left:
+            return answers
+        if str(answers) != said:
+            said = str(answers)
+            log.info("asking the other pods which network they belong to; no verdict yet: %s", said or "(settling)")
+        patience.pause()
 
-    def patience() -> Patience:
-        return Patience(max(until - clock.now(), 0.0), _BACKOFF, clock)
 
-    def follow(url: str) -> None:
-        """Ask one exposer; what it said last is kept."""
-        left = patience()
-        with Client(url, timeout=_ANSWER, credentials=credentials) as client:
-            member = _retry(partial(_ask, client, validator), left)
-            while member is not None:
-                found[url] = member
-                if enough(member) or not left.left:
-                    return
-                left.pause()
-                member = _retry(partial(_ask, client, validator), left)
+def _ask_all(targets: Sequence[str], credentials: Credentials, validator: str) -> Answers:
+    """One round of questions."""
+    members: dict[str, Member] = {}
+    silent: dict[str, str] = {}
+    absent: list[str] = []
 
-    def follow_all(target: str) -> None:
+    def ask(url: str, place: str, address: str) -> None:
         try:
-            _in_threads(follow, _retry(partial(_urls, target, credentials.scheme), patience()))
+            with Client(url, timeout=_ANSWER, credentials=credentials, address=address) as client:
+                if member := _ask(client, place, validator):
+                    members[place] = member
         except TemporaryError as error:
-            log.info("%s does not say whether its pod belongs to a network: %s", target, error)
+            silent[place] = str(error)
 
-    _in_threads(follow_all, targets)
-    return [found[url] for url in sorted(found)]
+    def ask_target(target: str) -> None:
+        url = base_url(target, scheme=credentials.scheme)
+        parts = urlsplit(url)
+        try:
+            addresses = look_up(parts.hostname or "", parts.port or _port(parts.scheme), _LOOK_UP)
+        except httpcore.ConnectError as error:
+            cause = error.args[0] if error.args else None
+            if isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_NAME:
+                absent.append(parts.netloc)
+            else:
+                silent[parts.netloc] = f"its name cannot be looked up: {error}"
+            return
+        shown = [parts.netloc] if len(addresses) == 1 else [f"{parts.netloc} ({address})" for address in addresses]
+        _in_threads(lambda one: ask(url, *one), zip(shown, addresses, strict=True))
+
+    _in_threads(ask_target, targets)
+    return Answers([members[place] for place in sorted(members)], dict(sorted(silent.items())), sorted(absent))
 
 
-def _ask(client: Client, validator: str) -> Member | None:
+def _port(scheme: str) -> int:
+    return 443 if scheme == "https" else 80
+
+
+def _ask(client: Client, place: str, validator: str) -> Member | None:
     """What an exposer says of its pod; None is a pod that belongs to no network yet.
 
     Raises:
         TemporaryError: it cannot tell, or there is no answer.
+        BadInputError: it refuses the credentials.
     """
     answer = client.get(f"/identity?validator={validator}")
+    if answer.status in _REFUSALS:
+        raise BadInputError(
+            f"{place} answers {answer.status}: give this pod the token or the client certificate that exposers ask for"
+        )
     try:
         body = parse_object(answer.body)
+        if answer.status == _OK:
+            return _read(client.url, place, body)
         if answer.status == _UNAVAILABLE and body.get("code") == "not-ready":
             return None
-        if answer.status == _OK:
-            return _read(client.url, body)
+        raise TemporaryError(f"it answers {answer.status}: {str(body.get('detail', 'no reason'))[:_CLIP]}")
     except (DocumentError, LookupError, TypeError, ValueError) as error:
-        raise TemporaryError(f"answers /identity with something else: {error}") from error
-    raise TemporaryError(f"answers /identity with {answer.status}")
+        raise TemporaryError(f"it answers /identity with {answer.status} and something else: {error}") from error
 
 
-def _read(url: str, body: dict[str, Any]) -> Member:
-    node, consensus = body["node"], body["consensus"]
+def _read(url: str, place: str, body: dict[str, Any]) -> Member:
+    node, consensus, signed_height = body["node"], body["consensus"], body["signed_height"]
     position = None
     if node and consensus and not node["catching_up"]:
         signed = consensus["signed"] or {"round": 0, "step": 0}
         here = Position(int(consensus["height"]), int(consensus["round"]), 0)
-        position = max(here, Position(here.height, int(signed["round"]), int(signed["step"])))
-    return Member(url, str(body["chain_id"]), str(body["genesis_sha256"]), bool(body["has_signed"]), position)
-
-
-def _urls(target: str, scheme: str) -> list[str]:
-    """The URL of an exposer, or those of all addresses of a name; raises `TemporaryError` where it has none yet."""
-    url = base_url(target, scheme=scheme)
-    parts = urlsplit(url)
-    if parts.scheme == "https":  # a certificate has the name in it, so one of the addresses has to do
-        return [url]
-    try:
-        addresses = look_up(parts.hostname or "", parts.port or 80, _ANSWER)
-    except httpcore.ConnectError as error:
-        raise TemporaryError("its name has no address") from error
-    hosts = [f"[{address}]" if ":" in address else address for address in addresses]
-    return [f"http://{host}:{parts.port}{parts.path}" for host in hosts]
-
-
-def _retry(ask: Callable[[], T], patience: Patience) -> T:
-    """What ``ask`` returns, tried until the patience ends; at least once."""
-    while True:
-        try:
-            return ask()
-        except TemporaryError:
-            if not patience.left:
-                raise
-            patience.pause()
+        # A pod that has just joined again has signed, by its signing state, at heights that its node has not reached.
+        if signed_height is not None and here.height >= signed_height:
+            position = max(here, Position(here.height, int(signed["round"]), int(signed["step"])))
+    return Member(
+        url,
+        place,
+        chain_id=str(body["chain_id"]),
+        genesis_sha256=str(body["genesis_sha256"]),
+        signed_height=None if signed_height is None else int(signed_height),
+        height=int(node["height"]) if node else 0,
+        position=position,
+    )
 
 
 def _in_threads(work: Callable[[T], None], items: Iterable[T]) -> None:
-    """Call ``work`` with each item, all at the same time; raises the first of their `TemporaryError`."""
-    failures: list[TemporaryError] = []
+    """Call ``work`` with each item, all at the same time; raises the first of their errors."""
+    failures: list[ExposerError] = []
 
     def act(item: T) -> None:
         try:
             work(item)
-        except TemporaryError as error:
+        except ExposerError as error:
             failures.append(error)
 
     threads = [threading.Thread(target=act, args=(item,), daemon=True) for item in items]

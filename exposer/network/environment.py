@@ -166,8 +166,8 @@ def daemon(facts: ChainFacts) -> str:
     return facts.binary.rpartition("/")[2]
 
 
-def of_leader(network: Network, chain: Chain, pod: str, site: Site) -> dict[str, str]:
-    """What only the genesis pod is told."""
+def of_leader(network: Network, chain: Chain, pods: Sequence[str], site: Site) -> dict[str, str]:
+    """What only the genesis pod, the first of ``pods``, is told: all others of them by name, so that it misses none."""
     genesis, faucet = chain.genesis, faucet_of(network, chain)
     return _given(
         NUM_VALIDATORS=str(chain.num_validators),  # not the others: one more of them changes nothing for those there
@@ -179,19 +179,22 @@ def of_leader(network: Network, chain: Chain, pod: str, site: Site) -> dict[str,
         GENESIS_PRESETS=",".join(genesis.presets),
         GENESIS_PATCH=_file(site, chain, GENESIS_PATCH) if genesis.patch else "",
         GENESIS_BALANCES=_file(site, chain, GENESIS_BALANCES) if chain.balances else "",
-        FAUCET_DIR=site.directory("faucet", pod, chain.id) if faucet else "",
+        FAUCET_DIR=site.directory("faucet", pods[0], chain.id) if faucet else "",
         FAUCET_CREDIT=faucet.amount if faucet else "",
+        PEER_EXPOSERS=",".join(f"{site.host(pod, 'exposer')}:{site.ports(pod).exposer}" for pod in pods[1:]),
     )
 
 
-def of_follower(network: Network, chain: Chain, leader: str, site: Site) -> dict[str, str]:
-    """Where a validator pod finds the genesis pod, and who funds it."""
+def of_follower(network: Network, chain: Chain, pods: Sequence[str], site: Site) -> dict[str, str]:
+    """Where a validator pod finds the genesis pod, the first of ``pods``, and the others of them, and who funds it."""
+    leader = pods[0]
     ports, exposer, p2p = site.ports(leader), site.host(leader, "exposer"), site.host(leader, "p2p")
     faucet = f"http://{site.host(leader, 'faucet')}:{ports.faucet}"
     return {
         "GENESIS_HOST": exposer,
         "GENESIS_PORT": str(ports.exposer),
         "GENESIS_P2P_PORT": str(ports.p2p),
+        "PEER_EXPOSERS": ",".join(site.exposers(pods)),
         **_given(
             GENESIS_P2P_HOST=p2p if p2p != exposer else "", FAUCET_URL=faucet if faucet_of(network, chain) else ""
         ),
@@ -201,11 +204,6 @@ def of_follower(network: Network, chain: Chain, leader: str, site: Site) -> dict
 def _given(**values: str | None) -> dict[str, str]:
     """Those of the variables that have a value."""
     return {name: value for name, value in values.items() if value}
-
-
-def of_peers(pods: Sequence[str], site: Site) -> dict[str, str]:
-    """Where the exposers of a chain's pods are, for the pod that finds its volume empty; a lone pod has none."""
-    return {"PEER_EXPOSERS": ",".join(site.exposers(pods))} if len(pods) > 1 else {}
 
 
 def of_pod(chain: Chain, pod: str, site: Site) -> dict[str, str]:

@@ -27,6 +27,7 @@ from exposer.network.site import Role, Site, Volume
 BUILD = "init-build-images"
 COPY = "copy-binary"
 GATE = "wait-for-chains"
+FOUNDING = "init-genesis"
 _COPYING = 'cp -L "$(command -v "$0")" "$1.new" && mv -f "$1.new" "$1"'
 """Run by the shell of the chain's image, which may have little else."""
 
@@ -34,7 +35,7 @@ _MOUNTS: Mapping[str, tuple[tuple[Volume, ...], tuple[Volume, ...]]] = {
     "exposer": (("node",), ()),
     COPY: ((), ("binary",)),
     BUILD: (("scripts",), ("node",)),
-    "init-genesis": (("keys", "patch", "scripts", "binary"), ("node",)),
+    FOUNDING: (("keys", "patch", "scripts", "binary"), ("node",)),
     "init-config": (("patch", "scripts", "binary"), ("node",)),
     "init-faucet": (("keys", "scripts", "binary"), ("node", "faucet")),
     GATE: (("node",), ()),
@@ -131,13 +132,12 @@ def build_plan(network: Network, site: Site, directory: Path) -> Plan:
 
 
 def _pods(network: Network, chain: Chain, site: Site, files: tuple[PlanFile, ...]) -> Iterator[Pod]:
-    leader, *validators = pod_names(chain)
+    pods = pod_names(chain)
     shared = environment.of_chain(network, chain, resolve(chain), site)
-    shared |= environment.of_peers([leader, *validators], site)
-    told = environment.of_leader(network, chain, leader, site)
-    yield _Maker(network, chain, site, files, leader, "genesis", shared | told).pod(0)
-    told = environment.of_follower(network, chain, leader, site)
-    for ordinal, name in enumerate(validators):
+    told = environment.of_leader(network, chain, pods, site)
+    yield _Maker(network, chain, site, files, pods[0], "genesis", shared | told).pod(0)
+    told = environment.of_follower(network, chain, pods, site)
+    for ordinal, name in enumerate(pods[1:]):
         yield _Maker(network, chain, site, files, name, "validator", shared | told).pod(ordinal)
 
 
@@ -145,7 +145,7 @@ def steps_of(network: Network, chain: Chain, role: Role) -> tuple[str, ...]:
     """The init steps of a pod of ``chain``, in their order."""
     names = [BUILD] if versions_of(chain) else []
     if role == "genesis":
-        names += ["init-genesis", "init-config", *(["init-faucet"] if faucet_of(network, chain) else [])]
+        names += [FOUNDING, "init-config", *(["init-faucet"] if faucet_of(network, chain) else [])]
     else:
         names += [GATE, "init-validator", "init-config"]
     return tuple(names)

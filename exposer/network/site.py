@@ -76,7 +76,7 @@ class Site(Protocol):
         """The name or address by which other pods reach the server."""
 
     def exposers(self, pods: Sequence[str]) -> Sequence[str]:
-        """The exposers of these pods, all of one chain, as host:port; a host may stand for several."""
+        """The exposers of these pods, all of one chain, as host:port; a host may stand for several, new ones too."""
 
     def beside(self, pod: str, server: Server) -> str:
         """The one by which the pod's own programs reach it."""

@@ -46,7 +46,9 @@ class Identity(BaseModel):
 
     chain_id: str
     genesis_sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    has_signed: bool = Field(description="whether the pod's validator has signed anything")
+    signed_height: int | None = Field(
+        description="the height up to which the pod's validator may have signed; null where that cannot be read"
+    )
     node: NodeStatus | None = Field(description="null while the node does not answer")
     consensus: Consensus | None = Field(
         description="what its consensus works on, where `?validator=` asks for it; null while the node does not answer"

@@ -22,11 +22,11 @@ _LIMIT = 1 << 16  # bytes; a signing state with its last vote has less than 1,00
 
 @dataclass(frozen=True)
 class Membership:
-    """A pod's network: ``genesis_sha256`` is in hex. ``has_signed``: its validator has signed above height 0."""
+    """A pod's network, and the height up to which its validator has signed; None is unknown."""
 
     chain_id: str
     genesis_sha256: str
-    has_signed: bool
+    signed_height: int | None
 
 
 class Belonging:
@@ -54,7 +54,7 @@ class Belonging:
         named = [str(record.facts[NETWORK]) for record in records if NETWORK in record.facts]
         committed = self._ledger.artifact(genesis.path, records)
         if committed and named:
-            return Membership(named[-1], committed.sha256, self._has_signed())
+            return Membership(named[-1], committed.sha256, self._signed_height())
         if committed and any(record.step == LAST_STEP for record in records):  # by an earlier version
             return self._judge(genesis, committed.sha256)
         return Verdict(State.NOT_READY, "this pod belongs to no network yet")
@@ -64,15 +64,15 @@ class Belonging:
         if sight.value is None:  # but for a genesis that is not there, nobody can say that there is none
             missing = sha256 is None and sight.state is State.NOT_READY and not genesis.path.exists()
             return Verdict(State.NOT_READY if missing else State.INCOMPLETE, sight.reason)
-        return Membership(sight.value.chain_id, sha256 or sight.sha256, self._has_signed())
+        return Membership(sight.value.chain_id, sha256 or sight.sha256, self._signed_height())
 
-    def _has_signed(self) -> bool:
-        """Whether the signing state is above height 0; one that cannot be read may be."""
+    def _signed_height(self) -> int | None:
+        """The height of the signing state; None where it cannot be read, so that it may be any."""
         if self._files.root is None:
-            return False  # a genesis without a home is no validator's
+            return 0  # a genesis without a home is no validator's
         try:
-            return int(json.loads(read_regular(self._files.root / _SIGNING_STATE, _LIMIT))["height"]) > 0
+            return int(json.loads(read_regular(self._files.root / _SIGNING_STATE, _LIMIT))["height"])
         except FileNotFoundError:
-            return False
+            return 0
         except (OSError, UnfitError, ValueError, TypeError, KeyError):
-            return True
+            return None

@@ -109,7 +109,7 @@ class Sidecar:
         return Identity(
             chain_id=found.chain_id,
             genesis_sha256=found.genesis_sha256,
-            has_signed=found.has_signed,
+            signed_height=found.signed_height,
             node=node,
             consensus=consensus,
         )

@@ -34,7 +34,7 @@ async def test_a_pod_belongs_to_the_network_of_its_genesis(tmp_path: Path, finis
     assert body == {
         "chain_id": "test-1",
         "genesis_sha256": DIGEST,
-        "has_signed": False,
+        "signed_height": 0,
         "node": None,
         "consensus": None,
     }
@@ -65,15 +65,15 @@ async def test_a_damaged_record_is_no_answer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("state", "signed"),
-    [({"height": "0", "round": 0, "step": 0}, False), ({"height": "7", "round": 0, "step": 3}, True), ("torn", True)],
+    [({"height": "0", "round": 0, "step": 0}, 0), ({"height": "7", "round": 0, "step": 3}, 7), ("torn", None)],
 )
-async def test_whether_it_has_signed(tmp_path: Path, state: object, *, signed: bool) -> None:
-    """The signing state says whether the validator has signed; one that cannot be read may have."""
+async def test_how_far_it_has_signed(tmp_path: Path, state: object, signed: int | None) -> None:
+    """The signing state says up to which height the validator has signed; one that cannot be read may mean any."""
     take(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data/priv_validator_state.json").write_text(json.dumps(state))
     async with calling(tmp_path) as (client, _):
-        assert (await client.get("/identity")).json()["has_signed"] is signed
+        assert (await client.get("/identity")).json()["signed_height"] == signed
 
 
 async def test_what_is_no_address(tmp_path: Path) -> None:

@@ -118,10 +118,11 @@ def test_pods_that_disagree_are_refused(base: dict[str, str], network: tuple[Pat
 
 
 def test_force_takes_over(base: dict[str, str], network: tuple[Path, list[str]], tmp_path: Path) -> None:
-    """`--force` founds another network under the others, because somebody said so."""
-    done = init(genesis_pod(base, tmp_path / "again", *network[1]), "--force")
+    """`--force` founds another network under the others, because somebody said so; it names them."""
+    done = run("init_genesis", genesis_pod(base, tmp_path / "again", *network[1]), "--force")
 
     assert done.returncode == 0, done.stderr
+    assert all(exposer.removeprefix("http://") in done.stderr for exposer in network[1])
     assert digest(tmp_path / "again") != digest(network[0])
 
 
@@ -135,11 +136,25 @@ def test_new_pods_belong_to_nothing(base: dict[str, str], tmp_path: Path) -> Non
         assert done.returncode == 0, done.stderr
 
 
-def test_pods_that_are_not_there(base: dict[str, str], tmp_path: Path) -> None:
-    """A host that no look-up knows, and one that refuses, are pods that are not there: a genesis is founded."""
-    done = init(genesis_pod(base, tmp_path / "leader", "nobody.invalid:8081", "127.0.0.1:9"))
+def test_no_answer_is_not_none(base: dict[str, str], tmp_path: Path) -> None:
+    """Where nobody answers at an address, a pod may hold a network: not yet, with its name, and nothing is founded."""
+    leader = tmp_path / "leader"
+    done = run("init_genesis", {**genesis_pod(base, leader, "127.0.0.1:9"), "DOWNLOAD_TIMEOUT": "1s"})
 
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 75, done.stderr
+    assert "127.0.0.1:9" in done.stderr
+    assert "--force" in done.stderr
+    assert not (leader / "config").exists()
+
+
+def test_an_exposer_that_refuses(base: dict[str, str], tmp_path: Path) -> None:
+    """Where this pod's token is not the exposers' waiting does not help: bad input, and nothing is founded."""
+    with ScriptedServer(answer(401, b"{}")) as server:
+        done = run("init_genesis", genesis_pod(base, tmp_path / "leader", server.url))
+
+    assert done.returncode == 3
+    assert "token" in done.stderr
+    assert not (tmp_path / "leader/config").exists()
 
 
 @pytest.mark.parametrize("exposers", ["no host", "a:b", "http://x@y"])
@@ -149,14 +164,6 @@ def test_what_is_no_exposer(base: dict[str, str], tmp_path: Path, exposers: str)
 
     assert done.returncode == 3
     assert "PEER_EXPOSERS" in done.stderr
-
-
-def test_an_exposer_that_answers_nonsense(base: dict[str, str], tmp_path: Path) -> None:
-    """Whoever answers something else is no member, and no reason to stop."""
-    with ScriptedServer(answer(200, b"[]")) as server:
-        done = run("init_genesis", genesis_pod(base, tmp_path / "leader", server.url))
-
-    assert done.returncode == 0, done.stderr
 
 
 def _public(home: Path) -> object:

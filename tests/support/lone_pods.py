@@ -83,8 +83,9 @@ class LonePod:
         return done if done.returncode else run("init_config", self.environment)
 
     def start(self) -> None:
-        """Start its sidecar, run its steps, and start its node."""
-        self.sidecar()
+        """Run its steps, beside its sidecar, and start its node."""
+        if not self.running:
+            self.sidecar()
         done = self.init()
         assert done.returncode == 0, done.stderr
         self.node()
@@ -139,11 +140,13 @@ class LonePod:
 def lone_pods(
     count: int, directory: Path, command: Sequence[str], shared: Mapping[str, str]
 ) -> Iterator[list[LonePod]]:
-    """``count`` pods of one chain, none of them started; their logs are shown where the test fails."""
+    """``count`` pods of one chain, of which the sidecars run; their logs are shown where the test fails."""
     exposers = ",".join(LonePod(number, directory, (), {}).exposer for number in range(count))
     told = {**shared, "NUM_VALIDATORS": str(count), "PEER_EXPOSERS": exposers}
     pods = [LonePod(number, directory, command, told) for number in range(count)]
     try:
+        for pod in pods:
+            pod.sidecar()
         yield pods
     except BaseException:  # pytest.fail is no Exception
         for pod in pods:

@@ -126,7 +126,7 @@ def identity_of(genesis: bytes) -> bytes:
     """What the exposer of a pod with this genesis says, whose node has not started."""
     chain = json.loads(genesis)["chain_id"]
     digest = hashlib.sha256(genesis).hexdigest()
-    new = {"chain_id": chain, "genesis_sha256": digest, "has_signed": False, "node": None, "consensus": None}
+    new = {"chain_id": chain, "genesis_sha256": digest, "signed_height": 0, "node": None, "consensus": None}
     return json.dumps(new).encode()
 
 

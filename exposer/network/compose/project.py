@@ -3,7 +3,8 @@
     <pod>-exposer -> <pod>-<step> -> <pod>-<next step> ... -> <pod>, the node -> <pod>-faucet, <pod>-create-validator
 
 An arrow is ``depends_on``: on the start of a server, on the success of a step. A gate also depends on the last step of
-the genesis pod: where that fails for good ``docker compose up`` ends, instead of waiting for ever with the gate.
+the genesis pod: where that fails for good ``docker compose up`` ends, instead of waiting for ever with the gate. The
+step that founds a network depends on the exposers of all pods, which it asks whether there is one already.
 
 Sources: the Compose Specification, and what docker compose 2.40 makes of it with Docker 20.10.
 """
@@ -73,14 +74,14 @@ def _project(plan: Plan, document: Document) -> dict[str, Any]:
         for of_chain, chain in enumerate(document.network.chains)
         for place, pod in enumerate(pod_names(chain))
     }
-    leaders = {pod.chain: pod for pod in plan.pods if pod.role == "genesis"}
     ports = published(document.network)
     shared = {chain.id: _of_chain(plan, chain.id) for chain in document.network.chains}
     services = {}
     for pod in plan.pods:
         variables = _of_pod(pod, shared[pod.chain])
         exposed = ports[pod.chain] if pod.role == "genesis" else {}
-        place = Place(pod, leaders[pod.chain], plan.files, variables, addresses, exposed)
+        pods = [other for other in plan.pods if other.chain == pod.chain]
+        place = Place(pod, pods, plan.files, variables, addresses, exposed)
         for container in pod.containers:
             services[service_name(pod, container)] = service(place, container, blocks)
     configs = {config_name(file): {"file": f"./{_path(file)}"} for file in plan.files}

@@ -8,7 +8,7 @@ from exposer.network.compose.anchors import Block
 from exposer.network.file.containers import Amounts, Resources
 from exposer.network.file.quantity import parse_quantity
 from exposer.network.names import exposers_name
-from exposer.network.plan import BUILD, COPY, GATE, Container, Mount, Pod
+from exposer.network.plan import BUILD, COPY, FOUNDING, GATE, Container, Mount, Pod
 from exposer.network.plan_files import PlanFile
 
 PROFILE = "faucet"
@@ -34,16 +34,21 @@ goes on to the next pod once one is ready: a chain that needs them all to go on 
 class Place:
     """A pod, and what of the project its services refer to.
 
-    ``variables`` are those of all its steps. ``leader`` is the genesis pod of its chain. ``addresses`` are those of the
-    nodes by pod, ``ports`` what is published: name -> port of the machine.
+    ``pods`` are those of its chain, the genesis pod first. ``variables`` are those of all its steps, ``addresses`` are
+    those of the nodes by pod, ``ports`` what is published: name -> port of the machine.
     """
 
     pod: Pod
-    leader: Pod
+    pods: Sequence[Pod]
     files: Sequence[PlanFile]
     variables: Block
     addresses: Mapping[str, str]
     ports: Mapping[str, int]
+
+    @property
+    def leader(self) -> Pod:
+        """The genesis pod of its chain."""
+        return self.pods[0]
 
 
 def service_name(pod: Pod, container: Container) -> str:
@@ -131,6 +136,8 @@ def _after(place: Place, container: Container) -> dict[str, Any]:
     after = {service_name(pod, former): _STARTED if former in (pod.exposer, pod.node) else _DONE}
     if container.name == GATE:
         after[service_name(leader, leader.steps[-1])] = _DONE
+    if container.name == FOUNDING:
+        after |= {service_name(other, other.exposer): _STARTED for other in place.pods if other is not leader}
     return {"depends_on": after}
 
 

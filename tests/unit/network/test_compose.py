@@ -188,7 +188,7 @@ def test_steps_come_one_after_the_other(everything: Everything) -> None:
 
 
 def test_a_leader_that_fails_ends_it(everything: Everything) -> None:
-    """A gate alone depends on another pod, its leader's last step: none waits for a leader that failed."""
+    """A gate depends on its leader's last step, so none waits for a leader that failed; who founds on all it asks."""
     plan = everything.plan
     services = everything.services
     leaders = {pod.chain: pod for pod in plan.pods if pod.role == "genesis"}
@@ -197,16 +197,29 @@ def test_a_leader_that_fails_ends_it(everything: Everything) -> None:
         for container in pod.containers:
             after = services[service_name(pod, container)].get("depends_on", {})
             others = [name for name in after if not name.startswith(pod.name)]
-            last = service_name(leader, leader.steps[-1])
-            assert others == ([last] if container.name == "wait-for-chains" else [])
+            followers = [other for other in plan.pods if other.chain == pod.chain and other is not leader]
+            expected = {
+                "wait-for-chains": [service_name(leader, leader.steps[-1])],
+                "init-genesis": [service_name(other, other.exposer) for other in followers],
+            }
+            assert others == expected.get(container.name, [])
+
+
+def _aliases(everything: Everything, pod: Pod) -> list[str]:
+    """The further names of a pod's sidecar."""
+    found: list[str] = everything.services[service_name(pod, pod.exposer)]["networks"]["default"]["aliases"]
+    return found
 
 
 def test_one_name_finds_all_exposers_of_a_chain(everything: Everything) -> None:
-    """The alias that the steps are told of is that of every sidecar of the chain, and of no other's."""
-    for pod in everything.plan.pods:
-        aliases = everything.services[service_name(pod, pod.exposer)]["networks"]["default"]["aliases"]
-        told = pod.environment.get("PEER_EXPOSERS", f"{pod.chain}-exposers:8081")
-        assert [f"{alias}:8081" for alias in aliases] == [told]
+    """Validators are told an alias of every sidecar of the chain; the genesis pod is told all others by name."""
+    pods = everything.plan.pods
+    for pod in pods:
+        aliases = _aliases(everything, pod)
+        others = [service_name(one, one.exposer) for one in pods if one.chain == pod.chain and one is not pod]
+        told = pod.environment.get("PEER_EXPOSERS", "")
+        assert told == ",".join(f"{name}:8081" for name in (others if pod.role == "genesis" else aliases))
+        assert {one.chain for one in pods if aliases == _aliases(everything, one)} == {pod.chain}
 
 
 def test_services_are_restarted(everything: Everything) -> None:

@@ -107,12 +107,12 @@ def test_the_environment_of_both_roles(tmp_path: Path) -> None:
         "JSON_RPC_METRICS_PORT": "6065",
         "METRICS_PORT": "26660",
         "NODE_URL": "http://127.0.0.1:26657",
-        "PEER_EXPOSERS": "cosmoshub-4-genesis-0:8081,cosmoshub-4-validator-0:8081,cosmoshub-4-validator-1:8081",
     }
 
     assert genesis.environment == {
         **shared,
         "NUM_VALIDATORS": "3",
+        "PEER_EXPOSERS": "cosmoshub-4-validator-0:8081,cosmoshub-4-validator-1:8081",
         "GENESIS_TIME": "2026-01-01T00:00:00Z",
         "HOSTNAME": "cosmoshub-4-genesis-0",
         "CHAIN_DIR": "/node/cosmoshub-4-genesis-0",
@@ -120,6 +120,7 @@ def test_the_environment_of_both_roles(tmp_path: Path) -> None:
     }
     assert validator.environment == {
         **shared,
+        "PEER_EXPOSERS": "cosmoshub-4-genesis-0:8081,cosmoshub-4-validator-0:8081,cosmoshub-4-validator-1:8081",
         "GENESIS_HOST": "cosmoshub-4-genesis-0",
         "GENESIS_PORT": "8081",
         "GENESIS_P2P_PORT": "26656",
