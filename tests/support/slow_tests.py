@@ -1,13 +1,15 @@
 """Refuses tests that take longer than their tier allows: ``python slow_tests.py TIMES...`` (``make slow``).
 
-Each file is one that ``pytest --times`` wrote. A machine is slow now and then, so a test that took too long is run a
-few times more, alone, and the median of all its times counts.
+Each file is one that ``pytest --times`` wrote. The limits are those of a machine on which `work` takes `REFERENCE`
+seconds; a slower one has as much more time. It is slow now and then, so a test that took too long is run a few times
+more, alone, and the median of all its times counts.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 
@@ -16,6 +18,8 @@ from tiers import limit_of
 
 AGAIN = 2
 """How often a suspect is run once more."""
+REFERENCE = 0.04
+"""Seconds that `work` takes on the machine of the limits."""
 
 
 def main(paths: list[str]) -> int:
@@ -24,15 +28,32 @@ def main(paths: list[str]) -> int:
     if not seconds:
         print("usage: make slow ARGS='FILE...', each written by pytest --times FILE")
         return 2
-    suspects = [test for test, taken in seconds.items() if taken[0] > limit_of(test)]
+    slower = slowness()
+    suspects = [test for test, taken in seconds.items() if taken[0] > limit_of(test) * slower]
     for _ in range(AGAIN if suspects else 0):
         for test, taken in again(suspects).items():
             seconds[test].append(taken)
-    slow = {test: median(seconds[test]) for test in suspects if median(seconds[test]) > limit_of(test)}
+    slow = {test: median(seconds[test]) for test in suspects if median(seconds[test]) > limit_of(test) * slower}
     for test, taken in slow.items():
-        print(f"{taken:.1f} s, of {limit_of(test):g} s for a test of its tier: {test}")
+        print(f"{taken:.1f} s, of {limit_of(test) * slower:.1f} s for a test of its tier: {test}")
     print(f"{len(seconds)} tests were timed, {len(suspects)} of them {AGAIN} times more, {len(slow)} are too slow")
+    print(f"the limits are {slower:.1f} times those of the tiers, for so much slower is this machine")
     return 1 if slow else 0
+
+
+def work() -> int:
+    """What this machine is measured by."""
+    return sum(n * n for n in range(1_000_000))
+
+
+def slowness() -> float:
+    """How many times slower this machine is than the one of the limits; 1 where it is faster."""
+    taken = []
+    for _ in range(9):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return max(1.0, median(taken) / REFERENCE)
 
 
 def again(tests: list[str]) -> dict[str, float]:

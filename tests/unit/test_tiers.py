@@ -33,18 +33,19 @@ def test_the_innermost_folder_counts(test: str, tier: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "again", "code"),
-    [(0.9, [], 0), (9.0, [0.1, 0.2], 0), (1.1, [0.1, 1.2], 1)],
-    ids=["quick", "slow once", "slow"],
+    ("first", "again", "slower", "code"),
+    [(0.9, [], 1, 0), (9.0, [0.1, 0.2], 1, 0), (1.1, [0.1, 1.2], 1, 1), (1.9, [], 2, 0), (2.1, [2.2, 1], 2, 1)],
+    ids=["quick", "slow once", "slow", "on a slow machine", "slow on a slow machine"],
 )
 def test_a_test_is_too_slow_by_its_median(
-    first: float, again: list[float], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: float, again: list[float], slower: float, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What took too long is run again, and refused where it takes too long more often than not."""
+    """What took too long is run again, and refused where it takes too long more often than not, for this machine."""
     test = "tests/unit/test_a.py::test_b"
     (tmp_path / "times.json").write_text(json.dumps({test: first, "tests/e2e/test_c.py::test_d": 200}))
     times = iter(again)
     monkeypatch.setattr(slow_tests, "again", lambda tests: {one: next(times) for one in tests})
+    monkeypatch.setattr(slow_tests, "slowness", lambda: slower)
 
     assert slow_tests.main([str(tmp_path / "times.json")]) == code
     assert list(times) == []

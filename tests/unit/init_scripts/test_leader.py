@@ -267,7 +267,7 @@ def test_a_connection_that_breaks_every_thousand_bytes(rst: bool, tmp_path: Path
     assert (tmp_path / "genesis.json").read_bytes() == GENESIS
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, len(GENESIS)), max_size=12), strong=st.booleans(), mended=st.booleans())
 def test_any_cuts_give_the_same_bytes(cuts: list[int], strong: bool, mended: bool, tmp_path: Path) -> None:
     """For any set of cut points, in any order, with or without resuming, the bytes are the original's."""
