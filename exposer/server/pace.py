@@ -1,9 +1,10 @@
 """How far apart the blocks of a node may be, from the files in its home. Everything here blocks: call it in a thread.
 
-CometBFT waits ``timeout_commit`` after a block. Without ``create_empty_blocks``, or with an interval, it then waits for
-a transaction, at most for ``create_empty_blocks_interval`` where that is not 0, but never with its first block
-(``config/config.go``: WaitForTxs; ``consensus/state.go``: enterNewRound, needProofBlock). An SDK application stops at
-``halt-height`` and ``halt-time`` (``baseapp/abci.go``: checkHalt).
+CometBFT waits ``timeout_commit`` after a block, and in each round for the proposal and twice for votes, longer from
+round to round; a round whose proposer is away passes without a block. Without ``create_empty_blocks``, or with an
+interval, it then waits for a transaction, at most for ``create_empty_blocks_interval`` where that is not 0, but never
+with its first block (``config/config.go``: WaitForTxs; ``consensus/state.go``: enterNewRound, needProofBlock). An SDK
+application stops at ``halt-height`` and ``halt-time`` (``baseapp/abci.go``: checkHalt).
 """
 
 import contextlib
@@ -18,7 +19,9 @@ from exposer.errors import BadInputError
 from exposer.stamps import UnfitError, read_regular
 
 _BLOCKS = 3
-"""A node that has made no block in the time of so many stands still: the next proposers may be away."""
+"""A node that has made no block in the time of so many, and of as many rounds, stands still."""
+_WAITS = ("timeout_propose", "timeout_prevote", "timeout_precommit", *("timeout_vote",) * 2)
+"""Those of a round; CometBFT 1.0 has one name for the two of the votes."""
 
 _LARGEST = 1 << 20  # bytes of a file
 
@@ -38,7 +41,8 @@ def longest_pause(root: Path | None, height: int) -> float:
     commit, interval = (_seconds(told.get(name)) for name in ("timeout_commit", "create_empty_blocks_interval"))
     if height and told.get("create_empty_blocks") is False and not interval:
         return math.inf
-    return _BLOCKS * (commit + (interval if height else 0.0))
+    waits = [_seconds(told.get(name)) + _BLOCKS * _seconds(told.get(f"{name}_delta")) for name in _WAITS]
+    return _BLOCKS * (commit + (interval if height else 0.0) + sum(waits))
 
 
 def _halted(application: dict[str, Any], height: int) -> bool:

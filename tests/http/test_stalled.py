@@ -118,6 +118,8 @@ CONSENSUS = {
     "no empty blocks": 'create_empty_blocks = false\ncreate_empty_blocks_interval = "0s"',
     "empty blocks by the hour": 'create_empty_blocks = true\ncreate_empty_blocks_interval = "1h"',
     "a long pause after each block": 'timeout_commit = "10m"',
+    "a proposer that has long": 'timeout_propose = "10m"',
+    "rounds that grow": 'timeout_prevote_delta = "10m"',
 }
 
 
