@@ -163,6 +163,7 @@ class Api:
             status, body = answer.status, answer.read()
         except ApiException as error:  # up to version 35 of the library
             status, body = error.status, error.body or b""
+            body = body.encode() if isinstance(body, str) else body
         except HTTPError as error:
             raise self._unreachable(error) from error
         raise self._refusal(request, status, body)

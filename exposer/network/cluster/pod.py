@@ -23,6 +23,7 @@ class SidecarStatus:
     height: int | None = None
     catching_up: bool = False
     reason: str = ""
+    stalled: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def read_sidecar(document: Mapping[str, Any]) -> SidecarStatus:
     digests = {one["name"]: one["sha256"] for one in document["artifacts"]}
     node = document["node"]
     height, behind = (int(node["height"]), bool(node["catching_up"])) if node else (None, False)
-    return SidecarStatus(digests.get("genesis"), height, behind, document.get("reason") or "")
+    stalled = document.get("phase") == "stalled"
+    return SidecarStatus(digests.get("genesis"), height, behind, document.get("reason") or "", stalled)
 
 
 def read_pod(document: Mapping[str, Any]) -> PodStatus:

@@ -66,9 +66,14 @@ class Sight:
         return [split for holders in by_network for split in splits(holders)]
 
     @property
-    def blind(self) -> bool:
-        """Whether this user may not ask the sidecars, so that nobody compares what pods hold."""
-        return "sidecars" in self._refused
+    def blindness(self) -> str:
+        """Why nobody compared what all of the ready pods hold; empty where that was compared."""
+        if "sidecars" in self._refused:
+            return "this user may not get pods/proxy, so nobody compared which genesis the pods hold"
+        untold = [pod.name for pod in self._sorted() if pod.ready and pod.holder.sha256 is None]
+        if untold:
+            return f"nobody compared which genesis these pods hold, their sidecars do not say: {', '.join(untold)}"
+        return ""
 
     def nothing(self) -> str:
         """What a person is told where there are no pods."""
@@ -133,6 +138,8 @@ class Sight:
         with contextlib.suppress(TemporaryError, LookupError, TypeError, ValueError):
             try:
                 told = read_sidecar(self.api.sidecar(pod.name, pod.exposer_port))
+                if pod.ready and told.stalled:  # its readiness probe asks for something else
+                    return replace(pod, sidecar=told, phase="node", doing="running", reason=told.reason)
                 # The probe knows a status code; the sidecar knows why its node is not ready.
                 why = told.reason if pod.phase == "node" and pod.doing == "running" else ""
                 return replace(pod, sidecar=told, reason=why or pod.reason)

@@ -18,7 +18,6 @@ from exposer.network.events import Event
 _PERIOD = 2.0
 """Seconds after which all is asked for anew while nothing changes: heights, what is missing, and why."""
 _PAUSE = 1.0
-_BLIND = "exposer: this user may not get pods/proxy, so nobody compared which genesis the pods hold\n"
 
 
 def status(sight: Sight, *, as_json: bool) -> ExitCode:
@@ -91,5 +90,5 @@ def _agree(sight: Sight) -> None:
     """Raises `MismatchError` where pods hold different genesis files; says so where nobody may compare them."""
     if found := sight.splits():
         raise MismatchError("\n".join(map(str, found)))
-    if sight.blind:
-        sys.stderr.write(_BLIND)
+    if sight.blindness:
+        sys.stderr.write(f"exposer: {sight.blindness}\n")

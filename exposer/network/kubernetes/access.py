@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from exposer.network.file.scripts import scripted
 from exposer.network.kubernetes.containers import port_name
 from exposer.network.kubernetes.labels import COMPONENT, PART_OF, Names
-from exposer.network.kubernetes.remaking import decided_by_scripts
 from exposer.network.kubernetes.stateful_set import service_ports
 from exposer.network.names import peers_name
 from exposer.network.plan import Pod
@@ -78,8 +78,8 @@ def disruption_budget(pods: Sequence[Pod], names: Names) -> dict[str, Any]:
     budget allows none. Below four validators none can be missed, and a drain waits for a person.
     """
     chain = names.chain
-    scripted = decided_by_scripts(chain, "init-genesis", "create-validator")
-    unknown = scripted or chain.genesis.source or "validators" in chain.genesis.patch
+    by_script = scripted(chain, "init-genesis") or scripted(chain, "create-validator")
+    unknown = by_script or chain.genesis.source or "validators" in chain.genesis.patch
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from exposer.network.document import Document
 from exposer.network.file.chains import resolve
 from exposer.network.file.model import Chain
-from exposer.network.file.scripts import STEPS
 
 
 def warnings(document: Document) -> Iterator[str]:
@@ -23,11 +22,6 @@ def warnings(document: Document) -> Iterator[str]:
                 "drained), and it does not come back; add kubernetes: {storage: {size: 10Gi}}, or identities: derived"
             )
             yield document.source.fault(("chains", place, "id"), text)
-
-
-def decided_by_scripts(chain: Chain, *steps: str) -> bool:
-    """Whether a script of the user's does the work of one of ``steps``."""
-    return any(STEPS[name] in steps for name, script in chain.scripts if script)
 
 
 def _joins_again(chain: Chain) -> bool:

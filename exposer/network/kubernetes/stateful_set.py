@@ -66,8 +66,8 @@ def service_ports(pod: Pod) -> list[dict[str, Any]]:
 def _lifetime(names: Names) -> dict[str, Any]:
     """When pods are replaced, and what becomes of their claims.
 
-    A pod that has no storage begins anew when it is replaced, and a genesis pod makes another genesis: an edit of the
-    template must not do that behind anybody's back. Claims of a network to throw away go with it, others stay.
+    A pod that has no storage begins anew when it is replaced, and where its keys are random they are gone: an edit of
+    the template must not do that behind anybody's back. Claims of a network to throw away go with it, others stay.
     """
     if names.network.kubernetes.storage is None:
         return {"updateStrategy": {"type": "OnDelete"}}

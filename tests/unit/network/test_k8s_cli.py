@@ -150,6 +150,27 @@ def test_nobody_compares_where_sidecars_may_not_be_asked(
     assert "may not get pods/proxy, so nobody compared which genesis the pods hold" in capsys.readouterr().err
 
 
+def test_a_sidecar_that_does_not_answer_is_named(cluster: RecordedCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its genesis is compared with nobody's, and stderr says whose that is."""
+    cluster.show(READY)
+    cluster.answers[STATUS] = 503, b"upstream connect error"
+
+    assert run("status") == ExitCode.DONE
+    assert "their sidecars do not say: sim-1-genesis-0" in capsys.readouterr().err
+
+
+def test_a_node_that_stalls_behind_a_probe_of_its_own(
+    cluster: RecordedCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the file's readinessProbe asks something else the cluster calls the pod ready; its sidecar knows better."""
+    cluster.show(READY)
+    said = {"artifacts": [], "node": {"height": 7, "catching_up": False}, "phase": "stalled", "reason": "no block"}
+    cluster.answers[STATUS] = 200, json.dumps(said).encode()
+
+    assert run("status") == ExitCode.TEMPORARY
+    assert capsys.readouterr().out.splitlines()[1].endswith("no block")
+
+
 def test_a_node_that_stalls_is_explained_by_its_sidecar(
     cluster: RecordedCluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
