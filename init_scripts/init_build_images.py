@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
-from urllib.parse import quote
 
 from pydantic import Field, model_validator
 
+from exposer.cosmovisor import DISABLE_RECASE, is_boolean, plan_directory
 from exposer.errors import BadInputError
 from exposer.records import digest_input
 from exposer.volume import Transaction, open_volume
@@ -30,7 +30,6 @@ from init_scripts.tool import Tool
 
 STEP = "init-build-images"
 GENESIS = "genesis"
-DISABLE_RECASE = "COSMOVISOR_DISABLE_RECASE"
 log = logging.getLogger(STEP)
 _NEIGHBOUR = Backoff(first=0.1, cap=1.0)
 
@@ -108,7 +107,8 @@ class BuildSettings(PodSettings):
                 raise BadInputError(f"UPGRADES: {entry!r}: write NAME=VERSION,NAME=VERSION")
             target = Target.of_plan(name, Source.parse(self.code_repo, version, f"UPGRADES {name}"))
             if any(other.place == target.place for other in found):
-                raise BadInputError(f"UPGRADES: {name} is there twice; cosmovisor does not tell names apart by case")
+                text = f"UPGRADES: {name} is there twice: cosmovisor looks for both plans in {target.place}; keep one"
+                raise BadInputError(text)
             found.append(target)
         return found
 
@@ -153,7 +153,7 @@ class Target:
 
 
 def upgrade_directory(name: str) -> str:
-    """Where cosmovisor looks for the binary of the plan ``name`` (its ``args.go`` and ``scanner.go``).
+    """Where cosmovisor looks for the binary of the plan ``name`` on this pod.
 
     With ``COSMOVISOR_DISABLE_RECASE=true`` in the environment that has the capitals of the name. It is read here as
     cosmovisor reads it, which is told the same, and not as a setting: both have to find one directory.
@@ -161,10 +161,10 @@ def upgrade_directory(name: str) -> str:
     Raises:
         BadInputError: the variable has a value that cosmovisor refuses.
     """
-    disabled = os.environ.get(DISABLE_RECASE, "").lower()
-    if disabled not in {"", "true", "false"}:
+    disabled = os.environ.get(DISABLE_RECASE, "")
+    if not is_boolean(disabled):
         raise BadInputError(f"{DISABLE_RECASE}: cosmovisor takes true or false alone; write one of them")
-    return f"upgrades/{quote(name if disabled == 'true' else name.lower(), safe='$&+=:@')}"
+    return plan_directory(name, disabled)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

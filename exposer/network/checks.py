@@ -8,7 +8,7 @@ from typing import get_args
 
 from exposer.accounts.making import check_keys
 from exposer.errors import BadInputError
-from exposer.network.cosmovisor import faults_of_cosmovisor
+from exposer.network.cosmovisor import faults_of_cosmovisor, faults_of_plans
 from exposer.network.environment import RESERVED, node_ports
 from exposer.network.file.chains import CUSTOM, faucet_of, is_module, known_chains, resolve, stated_ports, versions_of
 from exposer.network.file.containers import Probe
@@ -151,13 +151,10 @@ def _of_build(chain: Chain) -> Iterator[Fault]:
         yield (section, name), "is required when it is enabled; add the version to build"
     elif not all(map(is_module, versions.all)) and not resolve(chain).source:
         yield (section, name), "is a version of repo, which is not there; add repo, or write a Go module's path@version"
-    seen: set[str] = set()
     for place, upgrade in enumerate(versions.upgrades):
         if not upgrade.version:
             yield (section, "upgrades", place, "version"), "is required; add the version to build"
-        if upgrade.name.lower() in seen:
-            yield (section, "upgrades", place, "name"), "is there twice; cosmovisor does not tell names apart by case"
-        seen.add(upgrade.name.lower())
+    yield from faults_of_plans(chain)
 
 
 def _of_pods(chain: Chain) -> Iterator[Fault]:

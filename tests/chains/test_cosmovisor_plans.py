@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from init_scripts.init_build_images import DISABLE_RECASE, upgrade_directory
+from exposer.cosmovisor import DISABLE_RECASE
+from init_scripts.init_build_images import upgrade_directory
 
 pytestmark = pytest.mark.cosmovisor
 FIRST = """#!/bin/sh

@@ -28,11 +28,12 @@ from go_world import (
 from project import ROOT
 from zygote import zygote
 
+from exposer.cosmovisor import DISABLE_RECASE
 from exposer.errors import BadInputError
 from exposer.records import read_record
 from exposer.settings import read_settings
 from exposer.volume import open_volume
-from init_scripts.init_build_images import DISABLE_RECASE, BuildSettings, upgrade_directory
+from init_scripts.init_build_images import BuildSettings, upgrade_directory
 
 pytestmark = BUILDS
 

@@ -195,7 +195,11 @@ def test_a_version_that_is_not_there(code: GitRepository, tmp_path: Path, repo: 
         ),
         ({}, {"DAEMON_HOME": "/elsewhere"}, "DAEMON_HOME (--daemon-home) is not CHAIN_DIR"),
         ({}, {"UPGRADES": "v2"}, "UPGRADES: 'v2': write NAME=VERSION"),
-        ({}, {"UPGRADES": "v2=v1,V2=v1"}, "UPGRADES: V2 is there twice"),
+        (
+            {},
+            {"UPGRADES": "v2=v1,V2=v1"},
+            "UPGRADES: V2 is there twice: cosmovisor looks for both plans in upgrades/v2",
+        ),
     ],
 )
 def test_what_cannot_be_built(tmp_path: Path, files: dict[str, str], settings: dict[str, str], what: str) -> None:

@@ -367,7 +367,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "an upgrade twice": Mistake(
         CHAIN + "upgrade: {enabled: true, genesis: v1, upgrades: [{name: v2, version: a}, {name: V2, version: b}]}\n",
-        "6: chains[0].upgrade.upgrades[1].name: is there twice; cosmovisor does not tell names apart by case",
+        "6: chains[0].upgrade.upgrades[1].name: is there twice: cosmovisor looks for both plans in upgrades/v2",
     ),
     **{
         f"cosmovisor with {name}={value}": Mistake(
@@ -387,7 +387,7 @@ MISTAKES: dict[str, Mistake] = {
             ),
             ("cosmovisor_disable_recase", "true", "name: is not a variable of cosmovisor, which knows COSMOVISOR_DIS"),
             ("DAEMON_POLL_INTERVAL", "0s", "value: must be a duration above zero with its unit, like 300ms"),
-            ("DAEMON_PREUPGRADE_MAX_RETRIES", "many", "value: must be a whole number"),
+            ("DAEMON_PREUPGRADE_MAX_RETRIES", "many", "value: must be a whole number from 0"),
             ("DAEMON_DATA_BACKUP_DIR", "backup", "value: must be an absolute path"),
             (
                 "COSMOVISOR_CUSTOM_PREUPGRADE",
