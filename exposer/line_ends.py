@@ -12,14 +12,16 @@ def foreign_form(script: bytes) -> str:
     """How ``script`` is written otherwise than Linux wants it, in words; empty where it is not.
 
     Only what stands before the first NUL is text: an archive that unpacks itself has bytes of all kinds behind it. A
-    carriage return within a line is meant, but for one in the first line: on old Macs it ends all lines.
+    carriage return within a line is content. It is a line end, as on old Macs, where no LF is after the empty lines at
+    the beginning, and in a first line that names an interpreter.
     """
     if script.startswith(_UTF_16):
         return "it is text in UTF-16"
     text = script.partition(b"\0")[0]
     if text.startswith(_MARK):
         return "it begins with a byte order mark (BOM)"
-    if b"\r\n" in text or b"\r" in text.partition(b"\n")[0]:
+    first, end, _ = text.lstrip(b"\n").partition(b"\n")
+    if b"\r\n" in text or (b"\r" in first and (not end or first.startswith(b"#!"))):
         return "its lines end as on Windows (CRLF) or old Macs (CR)"
     return ""
 

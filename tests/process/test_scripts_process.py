@@ -92,6 +92,7 @@ def test_a_genesis_is_made_by_a_script(pod: dict[str, str]) -> None:
         (b"sed -i s/7/9/ $CHAIN_DIR/config/genesis.json\necho ready\r\n", "(CRLF)"),
         (b"#!/usr/bin/env python3\r\nprint()\n", "(CRLF)"),
         (b"#!/bin/bash\rsed -i s/7/9/ $CHAIN_DIR/config/genesis.json\recho ready\r", "(CR)"),
+        (b"\nsed -i s/7/9/ $CHAIN_DIR/config/genesis.json\recho ready\r", "(CR)"),
         (b"\xef\xbb\xbf#!/usr/bin/env python3\nprint()\n", "byte order mark"),
         ("#!/bin/bash\necho ready\n".encode("utf-16"), "UTF-16"),
     ],

@@ -85,6 +85,8 @@ WINDOWS = {
     "CRLF in the first line": b"#!/bin/bash\r\necho a\necho b\n",
     "CRLF in the last line": b"#!/bin/bash\necho a\necho b\r\n",
     "CR": b"#!/bin/bash\recho a\recho b\r",
+    "CR, and LF at the end": b"#!/bin/bash\recho a\recho b\n",
+    "CR, and CRLF at the end": b"#!/bin/bash\recho a\recho b\r\n",
     "a byte order mark": b"\xef\xbb\xbf#!/bin/bash\necho a\necho b\n",
     "both": b"\xef\xbb\xbf#!/bin/bash\r\necho a\r\necho b\r\n",
 }
@@ -102,13 +104,39 @@ def test_a_script_from_windows_is_taken_with_the_line_ends_of_linux(tmp_path: Pa
     assert found == [b"#!/bin/bash\necho a\necho b\n"] * 2
 
 
-@pytest.mark.parametrize("script", [b"#!/bin/bash\ntail -n +3 $0\n\0\r\n", b"\x7fELF\0\r\n", b"tr -d x\ntr -d '\r'\n"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        b"#!/bin/bash\ntail -n +3 $0\n\0\r\n",
+        b"\x7fELF\0\r\n",
+        b"tr -d x\ntr -d '\r'\n",
+        b"echo 'a\rb'\n",
+        b"echo 'a\rb'\necho c",
+        b"\n\necho 'a\rb'\necho c\n",
+    ],
+)
 def test_what_is_no_line_end_is_kept(tmp_path: Path, script: bytes) -> None:
     """A program and an archive that unpacks itself are no text, and a carriage return within a line is meant."""
     (tmp_path / "a.sh").write_bytes(script)
     document = load(tmp_path, CHAIN + "scripts: {init-config: {file: a.sh}}\n")
 
     assert scripts_of(document.network.chains[0], tmp_path)["init-config"] == script
+
+
+def test_a_carriage_return_within_a_line_is_kept_where_crlf_ends_lines(tmp_path: Path) -> None:
+    """Only what ends lines is converted."""
+    (tmp_path / "a.sh").write_bytes(b"echo 'a\rb'\r\necho c\r\n")
+    document = load(tmp_path, CHAIN + "scripts: {init-config: {file: a.sh}}\n")
+
+    assert scripts_of(document.network.chains[0], tmp_path)["init-config"] == b"echo 'a\rb'\necho c\n"
+
+
+def test_lines_of_old_macs_below_empty_ones_of_linux_are_converted(tmp_path: Path) -> None:
+    """An empty first line does not tell how the others end."""
+    (tmp_path / "a.sh").write_bytes(b"\n\necho a\recho b\r")
+    document = load(tmp_path, CHAIN + "scripts: {init-config: {file: a.sh}}\n")
+
+    assert scripts_of(document.network.chains[0], tmp_path)["init-config"] == b"\n\necho a\necho b\n"
 
 
 def test_the_renderings_of_a_script_from_windows_are_those_of_the_same_script(tmp_path: Path) -> None:
