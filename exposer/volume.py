@@ -251,13 +251,22 @@ class Transaction:
         return record
 
     def _staged(self) -> tuple[list[str], list[Path]]:
-        """The paths of all files in the stage, in their order, and its directories."""
+        """The paths of all files in the stage, in their order, and its directories; empty ones are not committed.
+
+        Raises:
+            BadInputError: a commit would lose something: a link that does not lead to a file, a FIFO, a socket.
+        """
         paths: list[str] = []
         directories: list[Path] = []
         below = len(f"{self.stage}/")
         for at, names in walk(self.stage):
             directories.append(Path(at))
-            paths += (f"{at}/{name}"[below:] for name in names if Path(at, name).is_file())
+            for path in (Path(at, name) for name in names):
+                if not path.is_file():
+                    what = "a link that does not lead to a file" if path.is_symlink() else "not a file"
+                    cure = "let the chain's binary or the script leave a file or a directory, or remove it"
+                    raise BadInputError(f"{self.step}: {str(path)[below:]} in the stage is {what}; {cure}")
+                paths.append(str(path)[below:])
         return sorted(paths, key=lambda path: path.split("/")), directories
 
 

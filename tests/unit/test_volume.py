@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -307,6 +308,60 @@ def test_a_name_that_no_record_can_hold_is_refused(tmp_path: Path) -> None:
             transaction.commit()
 
     assert run(tmp_path, "s", {"f": b"2"})
+
+
+def leave_link_to_directory(path: Path) -> None:
+    """A link to a directory beside it."""
+    path.with_name("there").mkdir()
+    path.symlink_to("there")
+
+
+def leave_socket(path: Path) -> None:
+    """A socket that nobody listens on; its path may be longer than a socket's."""
+    here = os.open(path.parent, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(f"/proc/self/fd/{here}/{path.name}")
+    os.close(here)
+
+
+@pytest.mark.parametrize(
+    ("leave", "what"),
+    [
+        (leave_link_to_directory, "a link that does not lead to a file"),
+        (lambda path: path.symlink_to("nowhere"), "a link that does not lead to a file"),
+        (os.mkfifo, "not a file"),
+        (leave_socket, "not a file"),
+    ],
+    ids=["a link to a directory", "a link to nothing", "a FIFO", "a socket"],
+)
+def test_what_a_commit_would_lose_is_refused(tmp_path: Path, leave: Callable[[Path], object], what: str) -> None:
+    """A step is not done without it; nothing is at a final path, and the next run starts over."""
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("s", INPUTS)
+        assert transaction is not None
+        (transaction.stage / "data").mkdir()
+        (transaction.stage / "f").write_bytes(b"1")
+        leave(transaction.stage / "data/x")
+        with pytest.raises(BadInputError, match=f"^s: data/x in the stage is {what}; let .* remove it$"):
+            transaction.commit()
+    assert [path.name for path in tmp_path.iterdir()] == [".exposer"]
+
+    assert run(tmp_path, "s", {"f": b"2"})
+
+
+def test_a_link_to_a_file_is_committed_and_an_empty_directory_is_not(tmp_path: Path) -> None:
+    """The one has content that a record vouches for, the other has none."""
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("s", INPUTS)
+        assert transaction is not None
+        (transaction.stage / "f").write_bytes(b"1")
+        (transaction.stage / "link").symlink_to("f")
+        (transaction.stage / "empty").mkdir()
+        record = transaction.commit()
+
+    assert [artifact.path for artifact in record.artifacts] == ["f", "link"]
+    assert (tmp_path / "link").read_bytes() == b"1"
+    assert not (tmp_path / "empty").exists()
 
 
 def test_a_long_name(tmp_path: Path) -> None:
