@@ -110,7 +110,7 @@ class GenesisSettings(JoinerSettings, CommissionSettings):
 
     @property
     def negligible(self) -> frozenset[str]:
-        """Likewise; earlier versions took the number for an input in any case."""
+        """Those of every step, and the number of validators, which earlier versions always recorded as an input."""
         return super().negligible | {"NUM_VALIDATORS"}
 
     @property

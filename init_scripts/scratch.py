@@ -10,9 +10,10 @@ from exposer.trees import remove
 
 @contextmanager
 def scratch(root: Path, name: str) -> Iterator[Path]:
-    """An empty directory ``name`` in the volume's scratch, gone afterwards; a killed run's is gone before.
+    """An empty directory ``name`` in the volume's scratch, removed at the end.
 
-    Each user has a name of its own: `create-validator` works beside steps that hold the volume's lock.
+    What a killed run left there is removed first. Each user has a name of its own: `create-validator` works beside
+    steps that hold the volume's lock.
     """
     clear(root, name)
     directory = root / STATE_DIR / "scratch" / name

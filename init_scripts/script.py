@@ -1,4 +1,7 @@
-"""A user's script, run by a step in place of its own work: found, told all that the step is, and ended with it."""
+"""A user's script, which a step runs in place of its own work.
+
+The script gets the step's settings in its environment, and is killed when the step ends.
+"""
 
 import logging
 import os

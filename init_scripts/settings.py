@@ -170,10 +170,10 @@ class PodSettings(Settings):
 
     @property
     def negligible(self) -> frozenset[str]:
-        """The inputs that are what they are when nobody says anything, and those that are none any more.
+        """The inputs that may be missing in a record, or in these settings, without a conflict.
 
-        A record that lacks one of the former is of a version that had no such setting; one that has one of the latter,
-        of a version that had. Neither is a conflict.
+        An input at its default: an earlier version did not have the setting, so its records lack it. A setting that is
+        no longer an input: records of an earlier version still have it.
         """
         fields = {name: field for name, field in type(self).model_fields.items() if name in self.INPUTS}
         return frozenset(
