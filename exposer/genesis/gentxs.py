@@ -23,7 +23,9 @@ _LONGEST = {"moniker": 70, "identity": 3000, "website": 140, "security_contact":
 
 def gentxs(source: Source) -> Iterator[Finding]:
     """Findings on each gentx: what it bonds, who pays that, its commission, description, gas and key."""
-    found = list(bonds(source))
+    judged = list(bonds(source))
+    yield from (one for one in judged if isinstance(one, Finding))
+    found = [one for one in judged if isinstance(one, Bond)]
     if not found:
         return
     staking = source.get(*_STAKING) or {}
@@ -38,13 +40,10 @@ def gentxs(source: Source) -> Iterator[Finding]:
 
 
 def _parties(bond: Bond) -> Iterator[Finding]:
-    if not bond.modern:
-        return
-    if not bond.delegator:
-        yield Finding(bond.path, f"{bond.operator!r} is no operator's address", "copy it again, whole")
-    elif bond.stated and bond.stated != bond.delegator:
-        problem = f"its delegator_address, {bond.stated}, is not {bond.delegator}, the operator's account"
-        yield Finding(bond.path, problem, "let that account bond")
+    """SDK 0.50 ignores ``delegator_address``; those from 0.40 to 0.47 compare it with the operator's."""
+    if bond.modern and bond.stated not in {"", bond.delegator}:
+        problem = f"its delegator_address, {bond.stated}, is not the account of its operator, {bond.operator}"
+        yield Finding(bond.path, problem, "leave it empty, or write the operator's account there")
 
 
 def _stake(bond: Bond, staking: Mapping[str, Any]) -> Iterator[Finding]:
@@ -57,7 +56,7 @@ def _stake(bond: Bond, staking: Mapping[str, Any]) -> Iterator[Finding]:
         problem = f"it bonds {bond.amount}{bond.denom}, which is no voting power: one unit is {unit}{bond.denom}"
         yield Finding(bond.path, problem, "let it bond more (VALIDATOR_STAKE, COINS)")
     unbound = "validator_bond_factor" in staking  # the Cosmos Hub's staking, where this means nothing
-    if bond.least is None and bond.modern:
+    if bond.least is None and bond.modern and not unbound:
         yield Finding(bond.path, "it has no min_self_delegation", "set it to 1")
     if bond.least is not None and not unbound and not 0 < bond.least <= bond.amount:
         problem = f"its min_self_delegation, {bond.least}, is not from 1 to the {bond.amount} that it bonds"
@@ -65,9 +64,7 @@ def _stake(bond: Bond, staking: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _terms(bond: Bond, staking: Mapping[str, Any]) -> Iterator[Finding]:
-    if bond.commission is None:
-        yield Finding(bond.path, "it has no commission", "make it again, with one")
-    elif problem := bond.commission.problem(Decimal(staking.get("min_commission_rate") or 0)):
+    if problem := bond.commission.problem(Decimal(staking.get("min_commission_rate") or 0)):
         yield Finding(bond.path, problem, "set COMMISSION_RATE, COMMISSION_MAX_RATE, COMMISSION_MAX_CHANGE_RATE")
     if not any(bond.description.values()):
         yield Finding(bond.path, "its description is empty", "give the validator a moniker (MONIKER)")
@@ -84,18 +81,23 @@ def _limits(bond: Bond, params: Mapping[str, Any]) -> Iterator[Finding]:
     if not bond.consensus_key:
         yield Finding(bond.path, "it has no consensus key", "make it again with the node's key (pubkey)")
     elif types and bond.key_type and bond.key_type not in types:
-        yield Finding(bond.path, f"its key is {bond.key_type}, and pub_key_types does not have that", "add it there")
+        problem = f"its consensus key is of type {bond.key_type}, and the chain allows only {', '.join(types)}"
+        cure = f"add {bond.key_type} to pub_key_types, or give the node a key of another type"
+        yield Finding(bond.path, problem, cure)
 
 
 def _taken(source: Source, found: list[Bond]) -> Iterator[Finding]:
     """An operator has one validator, and a consensus key is of one, those of an exported state included."""
     runs = source.runs(source.find("app_state", "staking", "validators"))
-    validators = [(one.get("operator_address"), one.get("consensus_pubkey")) for run in runs for one in run.values]
-    standing = {str(operator) for operator, _ in validators}
-    operators = Counter(bond.operator for bond in found)
-    keys = Counter([*(bond.consensus_key for bond in found), *(consensus_key(key)[0] for _, key in validators)])
+    standing = {
+        str(validator.get("operator_address")): consensus_key(validator.get("consensus_pubkey"))[0]
+        for run in runs
+        for validator in run.values
+    }
+    operators = Counter([*(bond.operator for bond in found), *standing])
+    keys = Counter([*(bond.consensus_key for bond in found), *standing.values()])
     for bond in found:
-        if operators[bond.operator] > 1 or bond.operator in standing:
+        if operators[bond.operator] > 1:
             yield Finding(bond.path, f"{bond.operator} is another validator's operator too", "leave one of the two out")
         elif bond.consensus_key and keys[bond.consensus_key] > 1:
             problem = f"its consensus key {bond.consensus_key} is another validator's too"

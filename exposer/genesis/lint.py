@@ -50,8 +50,8 @@ def _judged(check: Check, source: Source) -> list[Finding]:
         return list(check(source))
     except FORMS as error:
         what = check.__name__.strip("_")
-        problem = f"in what is read of it for {what} is a form that no SDK chain's genesis has ({type(error).__name__})"
-        return [Finding("app_state", problem, "let its own chain export it")]
+        problem = f"the check of {what} cannot read this genesis ({type(error).__name__}: {error})"
+        return [Finding("app_state", problem, "compare it with a genesis that the chain's own binary wrote")]
 
 
 def _chain_id(source: Source, expected: str) -> Iterator[Finding]:

@@ -186,7 +186,7 @@ def test_what_simd_validates_and_panics_of_is_refused(tmp_path: Path, simd: str)
         ({"consensus.params.block.max_gas": "1"}, "above the block's max_gas, 1"),
         (
             {"consensus.params.validator.pub_key_types": ["secp256k1"]},
-            "its key is ed25519, and pub_key_types does not have that",
+            "is of type ed25519, and the chain allows only secp256k1",
         ),
     ):
         (tmp_path / "patch.json").write_text(json.dumps(patch))

@@ -71,7 +71,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "less than its gas": (consensus("block", {"max_gas": "199999"}), "above the block's max_gas"),
     "another type of key": (
         consensus("validator", {"pub_key_types": ["secp256k1"]}),
-        "and pub_key_types does not have that",
+        "the chain allows only secp256k1",
     ),
     "an operator twice": (twice, "another validator's operator"),
     "nobody": (lambda genesis: genesis["app_state"]["genutil"].update(gen_txs=[]), "no validator anywhere"),

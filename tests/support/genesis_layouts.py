@@ -78,7 +78,7 @@ def coins(amount: int = 2 * STAKE, denom: str = "stake") -> list[dict[str, str]]
     return [{"denom": denom, "amount": str(amount)}]
 
 
-def modern(*gentxs: Document, **staking: Any) -> Document:
+def modern(*gentxs: Document | str, **staking: Any) -> Document:
     """``genutil.gen_txs``: SDK 0.40 and later."""
     members = range(1, len(gentxs) + 1)
     return {

@@ -24,7 +24,7 @@ SOUND: dict[str, Any] = {
             "balances": [{"address": "a", "coins": [{"denom": "stake", "amount": "3"}]}],
             "supply": [{"denom": "stake", "amount": "3"}],
         },
-        "genutil": {"gen_txs": [{}]},
+        "genutil": {"gen_txs": [{"body": {"messages": [{"@type": "/own.MsgCreateValidator"}]}}]},
         "gov": {
             "params": {
                 "voting_period": "60s",
@@ -83,7 +83,7 @@ TWICE = [{"address": address, "coins": [{"denom": "stake", "amount": "1"}]} for 
         ("app_state.staking.params.bond_denom", "uatom", "app_state.staking.params.bond_denom", "nobody has any uatom"),
         ("consensus_params", {"block": {"max_gas": "1"}}, "consensus_params", "does not read it"),
         ("app_state.bank.balances", [{"address": "a"}], "app_state.bank.supply", "3stake stated, 0stake"),
-        ("app_state.bank.balances", [{"coins": 5}], "app_state", "read of it for bank is a form that no SDK chain"),
+        ("app_state.bank.balances", [{"coins": 5}], "app_state", "check of bank cannot read this genesis \\(TypeError"),
         ("chain_id", "c" * 51, "chain_id", "not 1 to 50 characters"),
     ],
 )
