@@ -14,6 +14,7 @@ from genesis_layouts import consumer
 from networks import write_keys
 from waiting import eventually
 
+from exposer.genesis.addresses import module_address
 from exposer.genesis.lint import lint
 
 Change = Callable[[dict[str, Any]], None]
@@ -61,6 +62,46 @@ def twice(genesis: dict[str, Any]) -> None:
     genesis["app_state"]["genutil"]["gen_txs"] *= 2
 
 
+def document(power: str) -> Change:
+    """The document names the gentx's validator too."""
+
+    def made(genesis: dict[str, Any]) -> None:
+        key = genesis["app_state"]["genutil"]["gen_txs"][0]["body"]["messages"][0]["pubkey"]["key"]
+        public = {"type": "tendermint/PubKeyEd25519", "value": key}
+        genesis["consensus"]["validators"] = [{"pub_key": public, "power": power, "name": ""}]
+
+    return made
+
+
+def state(status: str, tokens: int, **more: object) -> Change:
+    """The validator is in the state and not in a gentx, with so many of its tokens."""
+
+    def made(genesis: dict[str, Any]) -> None:
+        app = genesis["app_state"]
+        message = app["genutil"]["gen_txs"].pop()["body"]["messages"][0]
+        account = app["bank"]["balances"][0]
+        time, shares = "1970-01-01T00:00:00Z", f"{tokens}.000000000000000000"
+        validator = {
+            **{name: message[name] for name in ("description", "min_self_delegation")},
+            "operator_address": message["validator_address"],
+            "consensus_pubkey": message["pubkey"],
+            "jailed": False,
+            "status": f"BOND_STATUS_{status}",
+            "tokens": str(tokens),
+            "delegator_shares": shares,
+            "unbonding_height": "0",
+            "unbonding_time": time,
+            "commission": {"commission_rates": message["commission"], "update_time": time},
+        }
+        delegation = {"delegator_address": account["address"], "validator_address": message["validator_address"]}
+        app["staking"].update(validators=[validator], delegations=[{**delegation, "shares": shares}], **more)
+        pool = module_address("cosmos", "bonded_tokens_pool" if status == "BONDED" else "not_bonded_tokens_pool")
+        app["bank"]["balances"] += [{"address": pool, "coins": [{"denom": "stake", "amount": str(tokens)}]}]
+        app["bank"]["supply"] = []
+
+    return made
+
+
 CASES: dict[str, tuple[Change, str]] = {
     "as it is": (lambda _: None, ""),
     "the least commission that it has": (staking("min_commission_rate", "0.250000000000000000"), ""),
@@ -74,7 +115,13 @@ CASES: dict[str, tuple[Change, str]] = {
         "the chain allows only secp256k1",
     ),
     "an operator twice": (twice, "another validator's operator"),
-    "nobody": (lambda genesis: genesis["app_state"]["genutil"].update(gen_txs=[]), "no validator anywhere"),
+    "a validator in the state": (state("BONDED", 10**6), ""),
+    "one that is not bonded yet": (state("UNBONDED", 10**6), ""),
+    "one without a unit of power": (state("BONDED", 10**6 - 1), "no validator with voting power"),
+    "one that had no power when the state was exported": (state("BONDED", 10**6, exported=True), "no validator"),
+    "its power in the document": (document("2"), ""),
+    "no power in the document": (document("0"), "consensus.validators.0: a validator without voting power"),
+    "nobody": (lambda genesis: genesis["app_state"]["genutil"].update(gen_txs=[]), "no validator with voting power"),
 }
 
 

@@ -119,7 +119,7 @@ def test_wrong_input_exits_3_naming_field_and_cure(
     ("patch", "what"),
     [
         ({"consensus_parms": {}}, "did you mean 'consensus_params'"),
-        ({"validators": []}, "no validator anywhere"),
+        ({"validators": []}, "no validator with voting power"),
         ({"chain_id": "other-9"}, "'other-9' is not 'steps-1'"),
         ([], "not a JSON object"),
     ],

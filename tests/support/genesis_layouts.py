@@ -116,13 +116,20 @@ def _old(state: Document) -> Document:
     }
 
 
-def exported(status: object, key: object = None, *, jailed: bool = False) -> Document:
+def exported(
+    status: object, key: object = None, *, jailed: bool = False, tokens: int = STAKE, **staking: Any
+) -> Document:
     """The state of a chain that ran, with one validator."""
     public = key or {"@type": "/cosmos.crypto.ed25519.PubKey", "key": KEY}
     validator = {"status": status, "jailed": jailed, "consensus_pubkey": public, "operator_address": operator()}
-    document = modern(validators=[{**validator, "tokens": str(STAKE)}])
+    document = modern(validators=[{**validator, "tokens": str(tokens)}], **staking)
     document["app_state"]["bank"]["balances"] = [{"address": "bonded_tokens_pool", "coins": coins(STAKE)}]
     return document
+
+
+def last_powers(*powers: object, name: str = "power") -> Document:
+    """What ``export`` says of the last block's validators."""
+    return {"exported": True, "last_validator_powers": [{"address": operator(), name: power} for power in powers]}
 
 
 def consumer(place: str = "provider", *, enabled: object = True, power: str = "500") -> Document:
@@ -148,6 +155,13 @@ RUNS: Mapping[str, Callable[[], Document]] = {
     "exported": lambda: exported("BOND_STATUS_BONDED"),
     "exported, in numbers": lambda: exported(3),
     "exported before 0.40": lambda: exported(2, AMINO_KEY),
+    "exported, with powers": lambda: exported("BOND_STATUS_BONDED", **last_powers("5")),
+    "exported before 0.40, with powers": lambda: exported(2, AMINO_KEY, **last_powers("0", "5", name="Power")),
+    "exported before 0.40, less than a unit": lambda: exported(2, AMINO_KEY, tokens=666),
+    "made from a state, unbonded": lambda: exported("BOND_STATUS_UNBONDED"),
+    "made from a state, one unit": lambda: exported("BOND_STATUS_UNBONDING", tokens=10**6),
+    "made from a state, in numbers": lambda: exported(2),
+    "made from a state before 0.40": lambda: exported(1, AMINO_KEY),
     "a module's own": lambda: {"chain_id": "c-1", "app_state": {"opchild": {"validators": [{"cons_power": "1"}]}}},
     "consumer": consumer,
     "consumer before v4": lambda: consumer(""),
@@ -158,9 +172,19 @@ STANDS: Mapping[str, tuple[Callable[[], Document], str]] = {
     "validators are none": (lambda: {"chain_id": "c-1", "validators": []}, "app_state.genutil.gen_txs"),
     "gentxs are null": (lambda: {**hub_1(), "app_state": {"gentxs": None}}, "app_state.genutil.gen_txs"),
     "exported, jailed": (lambda: exported("BOND_STATUS_BONDED", jailed=True), "app_state.genutil.gen_txs"),
-    "exported, unbonded": (lambda: exported("BOND_STATUS_UNBONDED"), "app_state.genutil.gen_txs"),
-    "exported, unbonding in numbers": (lambda: exported(2), "app_state.genutil.gen_txs"),
-    "exported before 0.40, unbonding": (lambda: exported(1, AMINO_KEY), "app_state.genutil.gen_txs"),
+    "exported, no powers": (lambda: exported("BOND_STATUS_BONDED", **last_powers()), "app_state.genutil.gen_txs"),
+    "exported, powers of 0": (lambda: exported("BOND_STATUS_BONDED", **last_powers("0")), "app_state.genutil.gen_txs"),
+    "exported, powers are not there": (
+        lambda: exported("BOND_STATUS_UNBONDED", exported=True),
+        "app_state.genutil.gen_txs",
+    ),
+    "exported, powers are null": (
+        lambda: exported(3, exported=True, last_validator_powers=None),
+        "app_state.genutil.gen_txs",
+    ),
+    "bonded without tokens": (lambda: exported("BOND_STATUS_BONDED", tokens=0), "app_state.genutil.gen_txs"),
+    "below a unit": (lambda: exported(3, tokens=10**6 - 1), "app_state.genutil.gen_txs"),
+    "before 0.40, without tokens": (lambda: exported(2, AMINO_KEY, tokens=0), "app_state.genutil.gen_txs"),
     "consumer, not enabled": (lambda: consumer(enabled=False), "app_state.genutil.gen_txs"),
     "consumer, no power": (lambda: consumer(power="0"), "app_state.ccvconsumer.provider.initial_val_set"),
     "consumer before v4, no power": (lambda: consumer("", power="0"), "app_state.ccvconsumer.initial_val_set"),

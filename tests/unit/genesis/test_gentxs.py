@@ -52,7 +52,20 @@ def test_a_genesis_without_a_validator_is_refused(tmp_path: Path, layout: str) -
     document, path = STANDS[layout]
     told = problems(tmp_path, document())
 
-    assert [line.partition(";")[0] for line in told if "no validator" in line] == [f"{path}: no validator anywhere"]
+    assert [line.partition(";")[0] for line in told if "no validator" in line] == [
+        f"{path}: no validator with voting power"
+    ]
+
+
+@pytest.mark.parametrize("place", ["validators", "consensus.validators"])
+def test_every_validator_of_the_document_has_power(tmp_path: Path, place: str) -> None:
+    """CometBFT refuses a document that names one without (``types/genesis.go``), beside others too."""
+    listed = [{"power": power} for power in ("10", "0", "-1", None)]
+    document = {"validators": listed} if place == "validators" else {"consensus": {"validators": listed}}
+    told = problems(tmp_path, {"chain_id": "c-1", **document})
+
+    cure = "a validator without voting power; give it a power above 0, or leave it out"
+    assert told == [f"{place}.{number}: {cure}" for number in (1, 2, 3)]
 
 
 def of(**changed: Any) -> Callable[[], dict[str, Any]]:

@@ -131,7 +131,7 @@ def test_the_command_tells_findings_and_exits_3(tmp_path: Path, capsys: pytest.C
     assert main(["lint", "genesis", sound]) == 0
     assert capsys.readouterr().out == ""
     assert main(["lint", "genesis", bad]) == 3
-    assert capsys.readouterr().out.startswith("app_state.genutil.gen_txs: no validator anywhere; collect")
+    assert capsys.readouterr().out.startswith("app_state.genutil.gen_txs: no validator with voting power; collect")
     assert main(["lint", "genesis", "--json", bad]) == 3
     assert [finding["path"] for finding in json.loads(capsys.readouterr().out)["findings"]] == [
         "app_state.genutil.gen_txs"
