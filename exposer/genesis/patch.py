@@ -15,6 +15,9 @@ _FIELD = "GENESIS_PATCH"
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # each element has one name
 _CONSENSUS = (("consensus", "params"), ("consensus_params",))
 """Where consensus parameters are: from SDK 0.50 on, and before."""
+_MODULE = ("app_state", "consensus")
+_FORMER = {"deposit_params", "voting_params", "tally_params"}
+"""What SDK 0.47 and later leave null in ``gov``: they read ``gov.params``."""
 Path = tuple[str, ...]
 Wish = tuple[str, Any]
 """A key or a dotted path, and what to merge there."""
@@ -33,7 +36,7 @@ def patch(source: Source, wishes: Iterable[Wish]) -> list[Change]:
 
     Raises:
         BadInputError: a path that the genesis has not, where a typing error would pass silently, with the nearest name;
-            or an object where it has null, and the path that is read.
+            or a value where it has null and the SDK reads another path, with that path.
     """
     merge = _Merge(source)
     for key, value in wishes:
@@ -56,8 +59,8 @@ class _Merge:
         elif isinstance(value, Mapping) and self._source.members(place.span):
             for name, inner in value.items():
                 self.resolve(place, name, inner)
-        elif isinstance(value, Mapping) and (read := self._twin(place, value)):
-            raise BadInputError(f"{_FIELD}: {'.'.join(place.path)} is null, and nobody reads it; write to {read}")
+        elif value is not None and (read := self._twin(place, value if isinstance(value, Mapping) else ())):
+            raise BadInputError(f"{_FIELD}: {_unread(place.path, read)}")
         else:
             self._settle(place, value)
 
@@ -90,25 +93,35 @@ class _Merge:
             if asked[: len(former)] == former and self._source.find(*latter):
                 return f"it is read from {'.'.join((*latter, *asked[len(former) :]))}"
         if read := self._twin(at, names):
-            return f"it is read from {read}.{'.'.join(names)}"
+            rest = names[1:] if at.path == _MODULE and names[0] == "params" else names
+            found = (*read, *rest)
+            return f"it is read from {'.'.join(found)}" if self._source.find(*found) else _unread(at.path, read)
         if near := difflib.get_close_matches(names[0], members, n=1):
             return f"did you mean {near[0]!r}?"
         return f"there is: {', '.join(sorted(members)[:12]) or 'nothing'}"
 
-    def _twin(self, place: _Place, names: Iterable[str]) -> str:
-        """The path that an SDK reads in the place of one where the genesis has null, so that nobody reads it.
+    def _twin(self, place: _Place, names: Iterable[str]) -> Path:
+        """The path that the SDK reads instead of ``place``, which is null; empty where there is none.
 
-        Such a place is what a later SDK left of an earlier one's (``gov.voting_params``, now in ``gov.params``): its
-        names are in an object beside it. ``app_state.consensus`` has no genesis of its own at all.
+        Such a place is one that a later SDK no longer reads: one of `_FORMER`, or one beside an object that has
+        ``names``, which are to be written. ``app_state.consensus`` has no genesis of its own at all. The other modules
+        of ``app_state`` do not replace each other.
         """
-        if self._source.kind(place.span) != "n":
-            return ""
-        if place.path == ("app_state", "consensus"):
-            return next((".".join(path) for path in _CONSENSUS if self._source.find(*path)), "")
+        if self._source.kind(place.span) != "n" or not place.path:
+            return ()
+        if place.path == _MODULE:
+            return next((path for path in _CONSENSUS if self._source.find(*path)), ())
         *parents, own = place.path
         beside = self._source.find(*parents)
+        if parents == ["app_state"] or beside is None:
+            return ()
         wanted = {name.partition(".")[0] for name in names}
-        for name, span in (self._source.members(beside) if beside else {}).items():
-            if name != own and wanted & self._source.members(span).keys():
-                return ".".join((*parents, name))
-        return ""
+        for name, span in self._source.members(beside).items():
+            inner = self._source.members(span) if name != own else {}
+            if wanted & inner.keys() or (inner and name == "params" and own in _FORMER):
+                return (*parents, name)
+        return ()
+
+
+def _unread(path: Path, read: Path) -> str:
+    return f"{'.'.join(path)} is null, and nobody reads it; write to {'.'.join(read)}"

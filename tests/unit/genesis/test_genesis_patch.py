@@ -156,9 +156,11 @@ TWINS: dict[str, Any] = {
             "voting_params": None,
             "tally_params": None,
             "other": None,
+            "other_params": None,
             "params": {"voting_period": "1h", "quorum": "0.3"},
         },
-        "auth": {"accounts": [{"pub_key": None, "address": "a"}]},
+        "own": None,
+        "auth": {"params": {"a": 2}, "accounts": [{"pub_key": None, "address": "a"}]},
     },
 }
 
@@ -179,6 +181,17 @@ TWINS: dict[str, Any] = {
             ("app_state.consensus", {"params": {"block": {}}}),
             r"app_state\.consensus is null.* write to consensus\.params",
         ),
+        (("app_state.gov.voting_params", {"voting_perod": "9s"}), r"is null.* write to app_state\.gov\.params$"),
+        (("app_state.gov.tally_params", {"veto": "0.1"}), r"is null.* write to app_state\.gov\.params$"),
+        (("app_state.gov.tally_params", {}), r"is null.* write to app_state\.gov\.params$"),
+        (("app_state.gov.voting_params", ["9s"]), r"write to app_state\.gov\.params$"),
+        (("app_state.gov.voting_params", "9s"), r"write to app_state\.gov\.params$"),
+        (("app_state.gov.voting_params", False), r"write to app_state\.gov\.params$"),
+        (("app_state.gov.voting_params.voting_perod", "9s"), r"params is null.* write to app_state\.gov\.params$"),
+        (("app_state.consensus.params.block.max_gas", "5"), r"it is read from consensus\.params\.block\.max_gas$"),
+        (("app_state.consensus.block.max_gas", "5"), r"it is read from consensus\.params\.block\.max_gas$"),
+        (("app_state.consensus.params.blok", "5"), r"app_state\.consensus is null.* write to consensus\.params$"),
+        (("app_state.consensus", []), r"app_state\.consensus is null.* write to consensus\.params$"),
         (("consensus_params", {"block": {"max_gas": "5"}}), r"no consensus_params; it is read from consensus\.params$"),
         (("consensus_params.block.max_gas", "5"), r"it is read from consensus\.params\.block\.max_gas"),
     ],
@@ -202,10 +215,13 @@ def test_consensus_parameters_before_sdk_050_are_named_too(tmp_path: Path) -> No
     [
         (("app_state.auth.accounts.0.pub_key", {"@type": "/a"}), ("auth", "accounts", 0, "pub_key")),
         (("app_state.gov.other", {"unknown": 1}), ("gov", "other")),
+        (("app_state.gov.other", "text"), ("gov", "other")),
+        (("app_state.own", {"params": {"a": 1}}), ("own",)),
+        (("app_state.gov.other_params", {"unknown": 1}), ("gov", "other_params")),
         (("app_state.gov.tally_params", None), ("gov", "tally_params")),
     ],
 )
-def test_null_without_a_twin_may_become_an_object(tmp_path: Path, wish: tuple[str, Any], place: Any) -> None:
+def test_null_without_a_twin_may_become_anything(tmp_path: Path, wish: tuple[str, Any], place: Any) -> None:
     """What has no living counterpart beside it is there to be filled."""
     found = json.loads(patched(write(tmp_path / "g.json", TWINS), wish))["app_state"]
     for part in place:
