@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from exposer.accounts.coins import STAKE_SHARE, one_credit, parse_coins
+from exposer.accounts.coins import STAKE_SHARE, one_credit, parse_coin, parse_coins
 from exposer.accounts.keyfile import Key, Keys, load_keys
 from exposer.errors import BadInputError
 from exposer.genesis.lint import refuse_unrunnable
@@ -117,7 +117,7 @@ class GenesisSettings(JoinerSettings, CommissionSettings):
     def bonded(self) -> dict[str, int]:
         """What each validator of the genesis bonds: by default what those will that join, so that all are equal."""
         if self.validator_stake:
-            return parse_coins(self.validator_stake, "VALIDATOR_STAKE")
+            return parse_coin(self.validator_stake, "VALIDATOR_STAKE")
         coins = parse_coins(self.coins, "COINS")
         stake = default_stake(coins, self.denom)
         if self.whole or self.num_validators == 1 or not self.faucet_enabled:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from exposer.accounts.coins import parse_coins, render_coins
+from exposer.accounts.coins import parse_coin, render_coins
 from exposer.accounts.keyfile import load_keys
 from exposer.errors import BadInputError, MismatchError, TemporaryError, from_input_error
 from exposer.identity import PublicKey, validator_public_key
@@ -140,7 +140,7 @@ class Registration:
     def _submit(self, balance: int) -> str:
         """Sign and send the transaction; returns its hash."""
         settings = self.settings
-        own = parse_coins(settings.validator_stake, "VALIDATOR_STAKE") if settings.validator_stake else None
+        own = parse_coin(settings.validator_stake, "VALIDATOR_STAKE") if settings.validator_stake else None
         stake = own or default_stake({settings.denom: balance}, settings.denom)
         self._refuse_what_fails(stake)
         amount = render_coins(stake)
@@ -166,8 +166,12 @@ class Registration:
         A node that answers none of it is no reason to stop: the transaction itself shows then what becomes of it.
         """
         with contextlib.suppress(TemporaryError):
-            if problem := self.settings.commission.problem(self.node.staking().min_commission_rate):
-                raise BadInputError(f"COMMISSION_RATE: {problem} (commission in a network file)")
+            commission, least = self.settings.commission, self.node.staking().min_commission_rate
+            if problem := commission.problem(least):
+                low = "COMMISSION_RATE" if least <= commission.max_rate else "COMMISSION_RATE and COMMISSION_MAX_RATE"
+                raise BadInputError(
+                    f"COMMISSION_RATE: {problem}; set {low} to {least} or more (commission in a network file)"
+                )
         self._refuse_no_power(stake.get(self.settings.denom, 0))
 
     def _refuse_no_power(self, tokens: int) -> None:

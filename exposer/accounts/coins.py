@@ -27,6 +27,14 @@ def parse_coins(text: str, field: str) -> dict[str, int]:
     return coins
 
 
+def parse_coin(text: str, field: str) -> dict[str, int]:
+    """The same of exactly one coin, as a validator bonds; raises `BadInputError` naming ``field``."""
+    coins = parse_coins(text, field)
+    if len(coins) > 1:
+        raise BadInputError(f"{field}: {text!r} is {len(coins)} coins, and a validator bonds one; keep that one")
+    return coins
+
+
 def one_credit(coins: dict[str, int]) -> dict[str, int]:
     """What a faucet that has ``coins`` gives at once, where nobody says how much."""
     return {denom: max(amount // CREDIT_SHARE, 1) for denom, amount in coins.items()}

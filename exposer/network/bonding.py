@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from exposer.accounts.coins import STAKE_SHARE, parse_coins
+from exposer.accounts.coins import CREDIT_SHARE, STAKE_SHARE, one_credit, parse_coins
 from exposer.accounts.commission import DEFAULT_MAX_CHANGE_RATE, DEFAULT_MAX_RATE, DEFAULT_RATE, Commission
 from exposer.accounts.power import unit_of_power
 from exposer.errors import BadInputError
@@ -15,17 +15,15 @@ from exposer.network.file.model import Chain, Network
 from exposer.network.file.scripts import scripted
 from exposer.network.file.source import Fault, Location
 
-CREDIT_SHARE = 1000
-"""One credit of a faucet is a thousandth of ``coins``, unless the file says otherwise (``init-faucet``)."""
 _STAKING = "app_state.staking.params"
 
 
-def faults_of_bonding(network: Network, place: int) -> Iterator[Fault]:
-    """Faults of the chain at ``place``, whose coins and faucet are well-formed."""
+def faults_of_bonding(network: Network, place: int, *, sound_faucet: bool) -> Iterator[Fault]:
+    """Faults of the chain at ``place``, whose coins are well-formed; what its faucet gives is judged if that is too."""
     chain, at = network.chains[place], ("chains", place)
-    for location, text in (*_of_commission(chain), *_of_number(chain)):
+    for location, text in (*_of_commission(chain), *_of_number(chain), *_of_stated(chain)):
         yield (*at, *location), text
-    for purse in _purses(network, place):
+    for purse in _purses(network, place, sound_faucet=sound_faucet):
         yield from _of_stake(chain, at, purse)
 
 
@@ -46,13 +44,21 @@ def _of_commission(chain: Chain) -> Iterator[Fault]:
     with contextlib.suppress(InvalidOperation):  # the chain's own binary names it
         least = Decimal(str(asked or 0))
         if problem := commission.problem(least):
-            yield where, f"is more than validators have: {problem}; set commission.rate to {least} or more"
+            fields = "commission.rate" if least <= commission.max_rate else "commission.rate and commission.maxRate"
+            yield where, f"is more than validators have: {problem}; set {fields} to {least} or more"
 
 
 def _of_number(chain: Chain) -> Iterator[Fault]:
     most, where = _patched(chain.genesis.patch, f"{_STAKING}.max_validators")
     if re.fullmatch("[0-9]{1,9}", str(most)) and int(most) < chain.num_validators:
         yield where, f"is {most}, and the chain has {chain.num_validators} validators (numValidators); raise it"
+
+
+def _of_stated(chain: Chain) -> Iterator[Fault]:
+    stated = _stated(chain)
+    if stated and len(stated[1]) > 1:
+        text = f"is {len(stated[1])} coins, and a validator bonds one; keep {resolve(chain).denom}"
+        yield ("env", stated[0], "value"), text
 
 
 def _patched(patch: Any, path: str, at: Location = ("genesis",)) -> tuple[Any, Location]:
@@ -75,7 +81,7 @@ class _Purse(NamedTuple):
     times: int = 1
 
 
-def _purses(network: Network, place: int) -> Iterator[_Purse]:
+def _purses(network: Network, place: int, *, sound_faucet: bool) -> Iterator[_Purse]:
     chain, at = network.chains[place], ("chains", place)
     facts, faucet = resolve(chain), faucet_of(network, chain)
     coins, field = parse_coins(facts.coins, "coins"), (*at, "coins" if chain.coins else "denom")
@@ -83,8 +89,8 @@ def _purses(network: Network, place: int) -> Iterator[_Purse]:
     if not scripted(chain, "init-genesis") or (joining and faucet is None):
         yield _Purse(field, coins)
     if joining and faucet and faucet.amount is None:
-        yield _Purse(field, {denom: amount // CREDIT_SHARE for denom, amount in coins.items()}, CREDIT_SHARE)
-    elif joining and faucet and faucet.amount:
+        yield _Purse(field, one_credit(coins), CREDIT_SHARE)
+    elif joining and faucet and faucet.amount and sound_faucet:
         own: Location = (*at, "faucet", "amount") if chain.faucet.amount else ("faucet", "amount")
         yield _Purse(own, parse_coins(faucet.amount, "amount"))
 
@@ -92,8 +98,8 @@ def _purses(network: Network, place: int) -> Iterator[_Purse]:
 def _of_stake(chain: Chain, at: Location, purse: _Purse) -> Iterator[Fault]:
     facts = resolve(chain)
     denom, has, stated = facts.denom, purse.coins.get(facts.denom), _stated(chain)
-    if has is None:
-        return  # a fault of its own (`exposer.network.funds`)
+    if has is None or (stated and len(stated[1]) > 1):
+        return  # a fault of its own
     stake, unit = has // STAKE_SHARE if stated is None else stated[1].get(denom, 0), _unit(facts)
     location = purse.location if stated is None else (*at, "env", stated[0], "value")
     if stake > has:

@@ -33,8 +33,7 @@ def faults_of_funds(network: Network, place: int) -> Iterator[Fault]:
     unfunded = list(_of_faucet(network, place, facts, coins))
     yield from unfunded
     yield from _of_gas(network, place, facts, coins)
-    if not unfunded:
-        yield from faults_of_bonding(network, place)
+    yield from faults_of_bonding(network, place, sound_faucet=not unfunded)
 
 
 def _of_coins(chain: Chain, facts: ChainFacts, coins: Mapping[str, int]) -> Iterator[Fault]:

@@ -82,9 +82,11 @@ def test_a_jailed_validator_is_no_success(pod: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("given", "least", "told"),
     [
-        ({}, "150000000000000000", "COMMISSION_RATE: the commission's rate, 0.1, is below the chain's .*, 0.15 "),
+        ({}, "150000000000000000", "COMMISSION_RATE: the commission's .* 0.15; set COMMISSION_RATE to 0.15 or more"),
+        ({}, "250000000000000000", "set COMMISSION_RATE and COMMISSION_MAX_RATE to 0.25 or more"),
         ({"COMMISSION_RATE": "0.15"}, "150000000000000000", "50000stake is no voting power: one unit is 1000000stake"),
         ({"VALIDATOR_STAKE": "999999stake"}, "", "999999stake is no voting power"),
+        ({"VALIDATOR_STAKE": "1000000stake,1foo"}, "", "VALIDATOR_STAKE: .* is 2 coins, and a validator bonds one"),
     ],
 )
 def test_what_the_chain_would_refuse_or_ignore_is_not_paid_for(

@@ -256,6 +256,15 @@ MISTAKES: dict[str, Mistake] = {
         CHAIN + "env: [{name: VALIDATOR_STAKE, value: 5uatom}]\n",
         "6: chains[0].env[0].value: lets a validator bond 5uatom, less than 1000000uatom, one unit of voting power",
     ),
+    "a commission below the chain's and not above its most": Mistake(
+        CHAIN + "genesis: {app_state.staking.params.min_commission_rate: '0.15'}\n",
+        "6: chains[0].genesis.app_state.staking.params.min_commission_rate: is more than validators have: the "
+        "commission's rate, 0.1, is below the chain's min_commission_rate, 0.15; set commission.rate to 0.15 or more",
+    ),
+    "a stake of two coins": Mistake(
+        CHAIN + "env: [{name: VALIDATOR_STAKE, value: '1000000uatom,1foo'}]\n",
+        "6: chains[0].env[0].value: is 2 coins, and a validator bonds one; keep uatom",
+    ),
     "a stake that nobody has": Mistake(
         CHAIN + "coins: 20000000uatom\n    env: [{name: VALIDATOR_STAKE, value: 20000001uatom}]\n",
         "7: chains[0].env[0].value: is 20000001uatom, and an account that bonds it has 20000000uatom; lower it",
@@ -275,7 +284,8 @@ MISTAKES: dict[str, Mistake] = {
     "a commission below the chain's": Mistake(
         CHAIN + "genesis: {app_state: {staking.params: {min_commission_rate: '0.25'}}}\n",
         "6: chains[0].genesis.app_state.staking.params.min_commission_rate: is more than validators have: the "
-        "commission's rate, 0.1, is below the chain's min_commission_rate, 0.25; set commission.rate to 0.25 or more",
+        "commission's rate, 0.1, is below the chain's min_commission_rate, 0.25; set commission.rate and "
+        "commission.maxRate to 0.25 or more",
     ),
     "more validators than the chain takes": Mistake(
         CHAIN + "genesis: {app_state.staking.params.max_validators: 2}\n",
@@ -298,7 +308,7 @@ MISTAKES: dict[str, Mistake] = {
         "6: chains[0].faucet.amount: is 5uosmo, and the faucet of cosmoshub-4 has 0uosmo (coins)",
     ),
     "a faucet that helps nobody to join": Mistake(
-        CHAIN + "coins: '20uatom,20uosmo'\n    faucet: {enabled: true, amount: 5uosmo}\n",
+        CHAIN + "coins: '20000000uatom,20uosmo'\n    faucet: {enabled: true, amount: 5uosmo}\n",
         "7: chains[0].faucet.amount: has no uatom, which the validators of cosmoshub-4 that join ask for; add it",
     ),
     "the faucet's port is the node's": Mistake(

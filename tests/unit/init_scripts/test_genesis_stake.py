@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from exposer.accounts.coins import one_credit
+from exposer.errors import BadInputError
 from init_scripts.bonding import default_stake
 from init_scripts.init_genesis import GenesisSettings
 
@@ -47,3 +48,11 @@ def test_the_genesis_validator_bonds_what_those_will_that_join(tmp_path: Path) -
 def test_what_decides_the_stake(tmp_path: Path, settings: dict[str, object], stake: int) -> None:
     """Who is funded by the genesis bonds a twentieth of COINS, as the genesis validator does; what is stated wins."""
     assert bonded(tmp_path, **settings) == stake
+
+
+def test_a_stake_is_one_coin(tmp_path: Path) -> None:
+    """A gentx bonds one; of two the message would be about the one without power."""
+    with pytest.raises(
+        BadInputError, match="VALIDATOR_STAKE: '1000000stake,1foo' is 2 coins, and a validator bonds one"
+    ):
+        bonded(tmp_path, validator_stake="1000000stake,1foo")

@@ -39,14 +39,6 @@ def test_a_file_that_is_right_is_one_line(capsys: pytest.CaptureFixture[str]) ->
     assert "relayers, explorer, registry: not exposer's job" in told.err
 
 
-def test_a_coin_type_is_no_key_algorithm() -> None:
-    """A chain of one's own with Ethereum's coin type counts its power as its binary does, which the step asks."""
-    coins = "denom: stake, coins: 100000000000000stake, prefix: c, coinType: 60"
-    chain = f"{{id: a-1, name: custom, binary: simd, numValidators: 1, {coins}}}"
-
-    assert load(f"chains: [{chain}]\n").network.chains[0].coin_type == 60
-
-
 def test_without_a_file_the_default_network_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
     """It is the one that `exposer up` would bring up, with the same flags."""
     assert main(["config", "check", "--chain", "simapp", "--validators", "1"]) == ExitCode.DONE

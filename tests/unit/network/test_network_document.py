@@ -45,6 +45,25 @@ def test_variables_that_only_a_user_sets_are_the_users(tmp_path: Path, name: str
     assert chain.env[0].name == name
 
 
+@pytest.mark.parametrize("path", ["coinType: 60", "hdPath: m/44'/60'/0'/0/0"])
+def test_a_coin_type_is_no_algorithm(tmp_path: Path, path: str) -> None:
+    """A custom chain with Ethereum's coin type may have Cosmos keys, and then a unit of power is 10^6."""
+    fields = f"id: a, name: custom, binary: simd, prefix: cosmos, denom: stake, coins: 100000000000000stake, {path}"
+    (chain,) = load(tmp_path, f"chains:\n  - {{{fields}, numValidators: 1}}\n").network.chains
+
+    assert chain.coins == "100000000000000stake"
+
+
+@pytest.mark.parametrize("amount", ["5uosmo", "5uosmo,20000000uatom"])
+def test_a_fault_of_the_faucet_hides_no_other(tmp_path: Path, amount: str) -> None:
+    """Commission, number and stake of the validators are judged beside it."""
+    faucet = f"faucet: {{enabled: true, amount: '{amount}'}}\n"
+    found = faults(tmp_path, CHAIN + faucet + "    coins: 19999999uatom\n    commission: {rate: 0.3}\n")
+    fields = {line.split(": ")[1] for line in found[1:]}
+
+    assert fields == {"chains[0].faucet.amount", "chains[0].coins", "chains[0].commission"}
+
+
 def test_all_faults_are_reported_together(tmp_path: Path) -> None:
     """Several faults come at once, in the order of the file."""
     found = faults(tmp_path, "chainz: 1\n" + MINIMAL.replace(": 3", ": three") + "    coins: 5\n")
