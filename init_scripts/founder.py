@@ -14,8 +14,10 @@ from init_scripts.members import Answers, Member, ask_others, places
 
 log = logging.getLogger(__name__)
 
-_STARTING = 10.0
-"""Seconds for a name to get an address: later, its pod was never started. Also for the rest, once somebody belongs."""
+_STARTING = 20.0
+"""Seconds for a name to get an address, which a resolver may deny for some more; later, its pod was never started."""
+_OTHERS = 5.0
+"""Seconds for the rest, once somebody belongs to a network; also where ``--force`` goes on without an answer."""
 
 
 def find_network(settings: JoinerSettings, key: Key, own: str, *, clock: Clock = SYSTEM) -> list[Member]:
@@ -32,7 +34,7 @@ def find_network(settings: JoinerSettings, key: Key, own: str, *, clock: Clock =
         settings.exposers,
         settings.credentials,
         key.consensus_key.address.hex().upper(),
-        within=_STARTING if settings.force else settings.download_timeout,
+        within=_OTHERS if settings.force else settings.download_timeout,
         done=_tells,
         clock=clock,
     )
@@ -66,9 +68,9 @@ def find_network(settings: JoinerSettings, key: Key, own: str, *, clock: Clock =
 
 def _tells(answers: Answers, spent: float) -> bool:
     """Whether the answers tell a new pod from one that lost its volume."""
-    if spent < _STARTING and (answers.absent or answers.silent):
-        return False
-    return bool(answers.members) or not answers.silent
+    if answers.members:
+        return spent >= _OTHERS or not (answers.silent or answers.absent)
+    return not answers.silent and (spent >= _STARTING or not answers.absent)
 
 
 def empty(stage: Path) -> None:

@@ -77,7 +77,7 @@ def settings(directory: Path, targets: Sequence[str], **more: object) -> Genesis
         "num_validators": 4,
         "identities": "derived",
         "peer_exposers": ",".join(targets),
-        "download_timeout": 12,
+        "download_timeout": 22,
     }
     return GenesisSettings.model_validate(told | more)
 
