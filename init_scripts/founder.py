@@ -14,8 +14,8 @@ from init_scripts.members import Answers, Member, ask_others, places
 
 log = logging.getLogger(__name__)
 
-_STARTING = 20.0
-"""Seconds for a name to get an address, which a resolver may deny for some more; later, its pod was never started."""
+_STARTING = 40.0
+"""Seconds for a name to get an address, which a resolver may deny for 30 more; a pod without one does not run."""
 _OTHERS = 5.0
 """Seconds for the rest, once somebody belongs to a network; also where ``--force`` goes on without an answer."""
 
@@ -35,23 +35,21 @@ def find_network(settings: JoinerSettings, key: Key, own: str, *, clock: Clock =
         settings.credentials,
         key.consensus_key.address.hex().upper(),
         within=_OTHERS if settings.force else settings.download_timeout,
-        done=_tells,
+        done=_is_enough,
         clock=clock,
     )
     members = answers.members
     if settings.force:
-        if members:
-            log.warning("--force: this pod founds a network beside that of %s", places(members))
-        return []
-    if not members and answers.silent:
+        return _forced(settings, answers, own)
+    if not members and (answers.silent or (answers.absent and settings.download_timeout < _STARTING)):
         raise TemporaryError(
             "PEER_EXPOSERS: this pod's volume is new, and not all other pods say whether they belong to a network "
-            f"already, beside which a genesis would begin a second one ({answers}): start these pods or delete them, "
-            "or, to found a network all the same, run this step with --force"
+            f"already, beside which a genesis would begin a second one ({answers}): let them run, or, where they are "
+            "gone for good, scale them down; or, if none of them holds a network, run this step with --force"
         )
     if not members:
         if answers.absent:
-            log.warning("founds a network; these pods were never started: %s", ", ".join(answers.absent))
+            log.warning("begins a network; these pods do not run: %s", ", ".join(answers.absent))
         return []
     _refuse_several(settings, members)
     theirs = members[0].genesis_sha256
@@ -66,8 +64,18 @@ def find_network(settings: JoinerSettings, key: Key, own: str, *, clock: Clock =
     return members
 
 
-def _tells(answers: Answers, spent: float) -> bool:
-    """Whether the answers tell a new pod from one that lost its volume."""
+def _forced(settings: JoinerSettings, answers: Answers, own: str) -> list[Member]:
+    """The pods whose genesis is this one, which a derived key must not sign twice with; all others are passed over."""
+    same = [one for one in answers.members if (one.chain_id, one.genesis_sha256) == (settings.chain_id, own)]
+    if others := [one for one in answers.members if one not in same]:
+        log.warning("--force: this pod begins a network beside that of %s", places(others))
+    if str(answers):
+        log.warning("--force: these may hold a network in which this pod's validator has signed: %s", answers)
+    return same
+
+
+def _is_enough(answers: Answers, spent: float) -> bool:
+    """Whether nothing more has to be asked to tell a new pod from one that lost its volume."""
     if answers.members:
         return spent >= _OTHERS or not (answers.silent or answers.absent)
     return not answers.silent and (spent >= _STARTING or not answers.absent)

@@ -160,7 +160,7 @@ def make(settings: GenesisSettings, transaction: Transaction) -> None:
         join(settings, transaction, key, sources=exposers, sha256=members[0].genesis_sha256, judge=judge)
         return
     if members:  # what was made is what they have, patched as it is
-        resume_signing(settings, transaction.stage, key, exposers)
+        resume_signing(settings, transaction.stage, key, settings.exposers)
         facts = {**facts, NETWORK: settings.chain_id}
     transaction.commit(state=[SIGNING_STATE, *of_the_node(transaction.stage)], facts=facts)
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -135,16 +136,16 @@ def resume_signing(
     if not settings.derived:
         return
     answers = ask_others(
-        targets,
+        list(dict.fromkeys(targets)),
         settings.credentials,
         key.consensus_key.address.hex().upper(),
         within=min(_FORCED if settings.force else _WITHIN, settings.download_timeout),
-        done=partial(_knows, settling=_SETTLING if any(map(_is_name, settings.exposers)) else 0.0),
+        done=partial(_is_enough, settling=_SETTLING if any(map(_is_name, settings.exposers)) else 0.0),
         clock=clock,
     )
     members = _of_this_network(settings, digest_file(stage / GENESIS)[1], answers.members)
-    positions = [member.position for member in members if member.position]
-    lost = [member for member in members if member.owes_position or (member.height and not positions)]
+    answers = replace(answers, members=members)
+    lost = answers.withholding or ([] if answers.newest else [member for member in members if member.height])
     if lost or not members:
         where = "; ".join(filter(None, [places(lost), str(answers)])) or ", ".join(targets)
         reason = (
@@ -153,14 +154,14 @@ def resume_signing(
         )
         if not settings.force:
             raise TemporaryError(
-                f"{reason}. Start those nodes, wait until they have caught up, or restore this pod's volume. Only if "
-                "the network has ended, or all of those nodes wait for this pod, run this step with --force"
+                f"{reason}. Start those nodes and wait until they have caught up, or restore this pod's volume. Only "
+                "if they will never run again, or all of them wait for this pod, run this step with --force"
             )
         log.warning("--force: %s", reason)
     elif answers.silent or answers.absent:
-        log.warning("goes on with what the others say; no verdict from: %s", answers)
-    if positions:
-        resume(stage, max(positions))
+        log.warning("goes on with what the others say; these did not answer: %s", answers)
+    if answers.newest:
+        resume(stage, answers.newest)
 
 
 def _is_name(target: str) -> bool:
@@ -169,14 +170,12 @@ def _is_name(target: str) -> bool:
     return bracketed(host) == host and not host.replace(".", "").isdigit()
 
 
-def _knows(answers: Answers, spent: float, *, settling: float) -> bool:
-    """Whether all that can say where the network is have said so; of one without a block there is nothing to know."""
-    if answers.silent or answers.absent or not answers.members:
+def _is_enough(answers: Answers, spent: float, *, settling: float) -> bool:
+    """Whether nothing more has to be asked: all have said where the network is, or that it has no block yet."""
+    if answers.silent or answers.absent or answers.withholding or not answers.members:
         return False
     runs = any(member.signed_height != 0 or member.height for member in answers.members)
-    if any(member.owes_position for member in answers.members):
-        return False
-    return not runs or (spent >= settling and any(member.position for member in answers.members))
+    return not runs or (spent >= settling and answers.newest is not None)
 
 
 def _of_this_network(settings: JoinerSettings, own: str, members: list[Member]) -> list[Member]:

@@ -2,14 +2,14 @@
 
 A pod on an empty volume is either new, or it has lost its volume. Only the others can tell: a genesis pod must not make
 a second genesis under pods that hold the first, and a validator whose key is derived must not sign again what it may
-have signed before. So no answer is not the answer "none": who has an address and gives no verdict is ``silent``.
+have signed before. So no answer is not the answer "none".
 """
 
 import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from exposer.client import Client, base_url
 from exposer.credentials import Credentials
 from exposer.dialer import look_up
 from exposer.documents import DocumentError, parse_object
-from exposer.errors import BadInputError, ExposerError, TemporaryError
+from exposer.errors import BadInputError, TemporaryError
 from init_scripts.backoff import SYSTEM, Backoff, Clock, Patience
 from init_scripts.signing_state import Position
 
@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 _OK, _UNAVAILABLE = 200, 503
 _REFUSALS = {401, 403}
 _CLIP = 200  # characters of a server's own words
-_LOOK_UP, _ANSWER = 10.0, 3.0  # seconds for an address, and for an answer
+_LOOK_UP = 10.0  # seconds
+_ANSWER = 8.0  # seconds; the exposer may look at its volume for five of them, and ask its node for two
 _BACKOFF = Backoff(first=0.1, cap=1.0)
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 T = TypeVar("T")
@@ -51,17 +52,22 @@ class Member:
     height: int = 0
     position: Position | None = None
 
-    @property
-    def owes_position(self) -> bool:
-        """Whether it took part in the consensus, and does not say what it knows from there."""
-        return self.signed_height != 0 and self.position is None
+    def withholds(self, newest: Position | None) -> bool:
+        """Whether it may know later messages than ``newest``, the latest place that is known, and does not say so.
+
+        Whoever has not signed for some heights has seen nothing of the last ones.
+        """
+        if self.position or self.signed_height == 0:
+            return False
+        return newest is None or self.signed_height is None or self.signed_height >= newest.height - 1
 
 
 @dataclass(frozen=True)
 class Answers:
     """What the exposers that were asked say: those that are named nowhere belong to no network yet.
 
-    ``silent``: who has an address and no verdict, and why. ``absent``: the names without an address.
+    ``silent``: who has an address and does not say whether it belongs to one, and why. ``absent``: the names without
+    an address.
     """
 
     members: list[Member] = field(default_factory=list)
@@ -69,9 +75,19 @@ class Answers:
     absent: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        """Who gave no verdict, for people."""
+        """Who did not say, for people."""
         absent = [f"{name}: its name has no address" for name in self.absent]
         return "; ".join([*(f"{place}: {why}" for place, why in self.silent.items()), *absent])
+
+    @property
+    def newest(self) -> Position | None:
+        """The latest place that a member knows."""
+        return max((member.position for member in self.members if member.position), default=None)
+
+    @property
+    def withholding(self) -> list[Member]:
+        """Those that took part in the consensus, and do not say what they know from there."""
+        return [member for member in self.members if member.withholds(self.newest)]
 
 
 def places(members: Iterable[Member]) -> str:
@@ -102,14 +118,19 @@ def ask_others(
         BadInputError: one of them refuses the credentials.
     """
     patience = Patience(within, _BACKOFF, clock)
+    members: dict[str, Member] = {}
     said = ""
     while True:
         answers = _ask_all(targets, credentials, validator)
+        # Who belonged to a network still does when it no longer answers; what its node knows may have changed.
+        kept = {place: replace(members[place], position=None) for place in answers.silent if place in members}
+        members = kept | {member.place: member for member in answers.members}
+        answers = replace(answers, members=[members[place] for place in sorted(members)])
         if done(answers, patience.spent) or not patience.left:
             return answers
         if str(answers) != said:
             said = str(answers)
-            log.info("asking the other pods which network they belong to; no verdict yet: %s", said or "(settling)")
+            log.info("asking the other pods which network they belong to; not known yet: %s", said or "how far it is")
         patience.pause()
 
 
@@ -118,20 +139,15 @@ def _ask_all(targets: Sequence[str], credentials: Credentials, validator: str) -
     members: dict[str, Member] = {}
     silent: dict[str, str] = {}
     absent: list[str] = []
+    found: dict[tuple[int, str], tuple[str, str]] = {}
+    families: list[list[list[str]]] = []
 
-    def ask(url: str, place: str, address: str) -> None:
-        try:
-            with Client(url, timeout=_ANSWER, credentials=credentials, address=address) as client:
-                if member := _ask(client, place, validator):
-                    members[place] = member
-        except TemporaryError as error:
-            silent[place] = str(error)
-
-    def ask_target(target: str) -> None:
+    def find(target: str) -> None:
         url = base_url(target, scheme=credentials.scheme)
         parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
-            addresses = look_up(parts.hostname or "", parts.port or _port(parts.scheme), _LOOK_UP)
+            addresses = look_up(parts.hostname or "", port, _LOOK_UP)
         except httpcore.ConnectError as error:
             cause = error.args[0] if error.args else None
             if isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_NAME:
@@ -139,15 +155,32 @@ def _ask_all(targets: Sequence[str], credentials: Credentials, validator: str) -
             else:
                 silent[parts.netloc] = f"its name cannot be looked up: {error}"
             return
-        shown = [parts.netloc] if len(addresses) == 1 else [f"{parts.netloc} ({address})" for address in addresses]
-        _in_threads(lambda one: ask(url, *one), zip(shown, addresses, strict=True))
+        several = len(addresses) > 1
+        shown = {
+            address: found.setdefault(
+                (port, address), (url, f"{parts.netloc} ({address})" if several else parts.netloc)
+            )[1]
+            for address in addresses
+        }
+        families.append([[shown[one] for one in addresses if (":" in one) is six] for six in (False, True)])
 
-    _in_threads(ask_target, targets)
+    def ask(entry: tuple[tuple[int, str], tuple[str, str]]) -> None:
+        (_, address), (url, place) = entry
+        try:
+            with Client(url, timeout=_ANSWER, credentials=credentials, address=address) as client:
+                if member := _ask(client, place, validator):
+                    members[place] = member
+        except TemporaryError as error:
+            silent[place] = str(error)
+
+    _in_threads(find, targets)
+    _in_threads(ask, found.items())
+    for four, six in families:  # of a pod that has an address of each kind and listens on one
+        if four and six:
+            worse = max((four, six), key=lambda shown: sum(place in silent for place in shown))
+            for place in worse:
+                silent.pop(place, None)
     return Answers([members[place] for place in sorted(members)], dict(sorted(silent.items())), sorted(absent))
-
-
-def _port(scheme: str) -> int:
-    return 443 if scheme == "https" else 80
 
 
 def _ask(client: Client, place: str, validator: str) -> Member | None:
@@ -169,7 +202,7 @@ def _ask(client: Client, place: str, validator: str) -> Member | None:
         if answer.status == _UNAVAILABLE and body.get("code") == "not-ready":
             return None
         raise TemporaryError(f"it answers {answer.status}: {str(body.get('detail', 'no reason'))[:_CLIP]}")
-    except (DocumentError, LookupError, TypeError, ValueError) as error:
+    except (DocumentError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise TemporaryError(f"it answers /identity with {answer.status} and something else: {error}") from error
 
 
@@ -195,12 +228,12 @@ def _read(url: str, place: str, body: dict[str, Any]) -> Member:
 
 def _in_threads(work: Callable[[T], None], items: Iterable[T]) -> None:
     """Call ``work`` with each item, all at the same time; raises the first of their errors."""
-    failures: list[ExposerError] = []
+    failures: list[Exception] = []
 
     def act(item: T) -> None:
         try:
             work(item)
-        except ExposerError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller raises it
             failures.append(error)
 
     threads = [threading.Thread(target=act, args=(item,), daemon=True) for item in items]

@@ -167,7 +167,7 @@ def daemon(facts: ChainFacts) -> str:
 
 
 def of_leader(network: Network, chain: Chain, pods: Sequence[str], site: Site) -> dict[str, str]:
-    """What only the genesis pod, the first of ``pods``, is told: all others of them by name, so that it misses none."""
+    """What only the genesis pod, the first of ``pods``, is told: all others of them by name."""
     genesis, faucet = chain.genesis, faucet_of(network, chain)
     return _given(
         NUM_VALIDATORS=str(chain.num_validators),  # not the others: one more of them changes nothing for those there
@@ -181,7 +181,9 @@ def of_leader(network: Network, chain: Chain, pods: Sequence[str], site: Site) -
         GENESIS_BALANCES=_file(site, chain, GENESIS_BALANCES) if chain.balances else "",
         FAUCET_DIR=site.directory("faucet", pods[0], chain.id) if faucet else "",
         FAUCET_CREDIT=faucet.amount if faucet else "",
-        PEER_EXPOSERS=",".join(f"{site.host(pod, 'exposer')}:{site.ports(pod).exposer}" for pod in pods[1:]),
+        PEER_EXPOSERS=",".join(f"{site.host(pod, 'exposer')}:{site.ports(pod).exposer}" for pod in pods[1:])
+        if site.exposers(pods)
+        else "",
     )
 
 
@@ -194,9 +196,10 @@ def of_follower(network: Network, chain: Chain, pods: Sequence[str], site: Site)
         "GENESIS_HOST": exposer,
         "GENESIS_PORT": str(ports.exposer),
         "GENESIS_P2P_PORT": str(ports.p2p),
-        "PEER_EXPOSERS": ",".join(site.exposers(pods)),
         **_given(
-            GENESIS_P2P_HOST=p2p if p2p != exposer else "", FAUCET_URL=faucet if faucet_of(network, chain) else ""
+            GENESIS_P2P_HOST=p2p if p2p != exposer else "",
+            FAUCET_URL=faucet if faucet_of(network, chain) else "",
+            PEER_EXPOSERS=",".join(site.exposers(pods)),
         ),
     }
 

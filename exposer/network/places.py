@@ -133,7 +133,9 @@ class Cluster(_Place):
         return peers_name(pods) if server == "p2p" else f"{pod}.{pods}"
 
     def exposers(self, pods: Sequence[str]) -> Sequence[str]:
-        """Their headless Services, whose names are those of all their pods."""
+        """Their headless Services, whose names are those of all their pods; a classic sidecar serves too late."""
+        if self._network.kubernetes.sidecar == "classic":
+            return []
         services = dict.fromkeys(pod.rpartition("-")[0] for pod in pods)
         return [f"{service}:{self.ports(pods[0]).exposer}" for service in services]
 

@@ -76,7 +76,10 @@ class Site(Protocol):
         """The name or address by which other pods reach the server."""
 
     def exposers(self, pods: Sequence[str]) -> Sequence[str]:
-        """The exposers of these pods, all of one chain, as host:port; a host may stand for several, new ones too."""
+        """The exposers of these pods, all of one chain, as host:port, that answer while init steps run.
+
+        A host may stand for several, new ones too; there are none where they start behind the steps.
+        """
 
     def beside(self, pod: str, server: Server) -> str:
         """The one by which the pod's own programs reach it."""

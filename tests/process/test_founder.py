@@ -86,6 +86,27 @@ def test_a_lost_volume_gets_its_network_again(
         assert json.loads(sidecar.get("/identity")[1])["genesis_sha256"] == digest(leader)
 
 
+def test_the_same_genesis_made_again(base: dict[str, str], tmp_path: Path) -> None:
+    """Where the pod makes what the others have, it keeps that, and its key waits for all that took part."""
+    told = {name: value for name, value in base.items() if name != "GENESIS_PATCH"}
+    told |= {"GENESIS_TIME": "2026-01-01T00:00:00Z", "DOWNLOAD_TIMEOUT": "2s"}
+    leader, again = tmp_path / "leader", tmp_path / "again"
+    assert init(genesis_pod(told, leader)).returncode == 0
+    with running(leader) as source:
+        homes = [tmp_path / f"v-{ordinal}" for ordinal in range(PODS - 1)]
+        for ordinal, home in enumerate(homes):
+            assert run("init_validator", validator_pod(told, home, source.url, ordinal)).returncode == 0
+    (homes[0] / "data/priv_validator_state.json").write_text('{"height": "9"}')
+    with running(homes[0]) as signer, running(homes[1]) as other:
+        stopped = run("init_genesis", genesis_pod(told, again, signer.url, other.url))
+        done = run("init_genesis", genesis_pod(told, again, other.url))
+
+    assert stopped.returncode == 75
+    assert "could sign twice" in stopped.stderr
+    assert done.returncode == 0, done.stderr
+    assert digest(again) == digest(leader)
+
+
 def test_other_keys_are_refused(base: dict[str, str], network: tuple[Path, list[str]], tmp_path: Path) -> None:
     """A pod whose keys are not in the network's genesis could not take part: exit 4, and the volume stays empty."""
     other = write_keys(tmp_path / "other.json", validators=PODS)

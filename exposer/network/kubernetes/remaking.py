@@ -16,7 +16,13 @@ def warnings(document: Document) -> Iterator[str]:
     if document.network.kubernetes.storage:
         return
     for place, chain in enumerate(document.network.chains):
-        if not _joins_again(chain):
+        if document.network.kubernetes.sidecar == "classic" and chain.num_validators > 1:
+            text = (
+                "with kubernetes.sidecar: classic a genesis pod that lost its volume cannot ask the others, and begins "
+                "a second network; add kubernetes: {storage: {size: 10Gi}}, or sidecar: native"
+            )
+            yield document.source.fault(("chains", place, "id"), text)
+        elif not _joins_again(chain):
             text = (
                 "without kubernetes.storage the keys of its genesis pod are lost with the pod (deleted, evicted, "
                 "drained), and it does not come back; add kubernetes: {storage: {size: 10Gi}}, or identities: derived"

@@ -15,7 +15,7 @@ from typing import Any
 import httpcore
 import pytest
 from networks import write_keys
-from scripted_server import ScriptedServer, answer
+from scripted_server import Exchange, ScriptedServer, answer
 from virtual_clock import VirtualClock
 
 from exposer.accounts.keyfile import load_keys
@@ -77,7 +77,7 @@ def settings(directory: Path, targets: Sequence[str], **more: object) -> Genesis
         "num_validators": 4,
         "identities": "derived",
         "peer_exposers": ",".join(targets),
-        "download_timeout": 22,
+        "download_timeout": 42,
     }
     return GenesisSettings.model_validate(told | more)
 
@@ -102,6 +102,7 @@ KNOWN = {
     "nobody-else-signs": ([member(0, 9, (10, 0))], (10, 0, 0)),
     "a-new-pod-catches-up": ([member(9, 9, (10, 0)), member(0, 3)], (10, 0, 0)),
     "a-new-pod-has-no-node": ([member(9, 9, (10, 0)), member()], (10, 0, 0)),
+    "one-that-is-down-for-long": ([member(99, 99, (100, 0)), member(9)], (100, 0, 0)),
 }
 
 
@@ -129,6 +130,41 @@ def test_what_a_key_has_signed_is_not_known(tmp_path: Path, answers: list[Said])
     """Where a node that took part does not say where it is, the key gets no signing state: not yet, with the cure."""
     with pytest.raises(TemporaryError, match="could sign twice"):
         resumed(tmp_path, answers)
+
+
+def test_who_falls_silent_still_belongs_to_its_network(tmp_path: Path) -> None:
+    """A pod that said that it runs, and then says nothing, took part: the others do not know what it knows."""
+    first = iter([True])
+
+    def say(exchange: Exchange) -> bool:
+        """An answer once; then another server's."""
+        status, body = member(9, 9, (10, 3), (2, 3)) if next(first, False) else (502, {})
+        return answer(status, json.dumps(body).encode())(exchange)
+
+    with ScriptedServer(say) as server, exposers([NEW, member(9, 9, (10, 0)), member(9)]) as targets:
+        told = settings(tmp_path, [server.url, *targets])
+        key = load_keys(told.keys_config).at("genesis", 0)
+        with pytest.raises(TemporaryError, match=server.url.removeprefix("http://")):
+            resume_signing(told, tmp_path, key, told.exposers, clock=VirtualClock())
+
+
+def test_a_fault_of_ours_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fails in a thread fails the step: nobody is taken for a new pod because a question could not be asked."""
+
+    def fail(*_: object) -> list[str]:
+        """Whatever it is."""
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(members, "look_up", fail)
+    with pytest.raises(RuntimeError, match="thread"):
+        found(tmp_path, [NEW])
+
+
+def test_a_pod_with_an_address_of_each_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exposer listens on one of them; nobody is missed where the other refuses."""
+    monkeypatch.setattr(members, "look_up", lambda *_: ["::1", "127.0.0.1"])
+    assert found(tmp_path, [NEW]) == 0
+    assert found(tmp_path, [member()]) == 1
 
 
 def test_force_starts_behind_what_is_known(tmp_path: Path) -> None:
@@ -174,6 +210,7 @@ SILENT = {
     "a-proxy": (502, {}),
     "something-else": (200, {"chain_id": "a-1"}),
     "no-number": member(signed="x"),  # type: ignore[arg-type]
+    "no-number-that-ends": member(signed=float("inf")),  # type: ignore[arg-type]
 }
 
 
@@ -184,6 +221,14 @@ def test_no_answer_is_not_none(tmp_path: Path, said: Said) -> None:
         found(tmp_path, [NEW, said])
 
     assert found(tmp_path, [NEW, said], EXPOSER_FORCE=True) == 0
+
+
+def test_force_finds_the_network_of_the_same_genesis(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """There a derived key must not begin at height 0; another network is passed over, and named."""
+    same = member(9, 9, (10, 0), genesis_sha256="0" * 64)
+    with caplog.at_level(logging.WARNING):
+        assert found(tmp_path, [same, member(), NEW], EXPOSER_FORCE=True) == 1
+    assert "beside that of 127.0.0.1" in caplog.text
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -215,7 +260,7 @@ def test_a_name_without_an_address(
     look_up_fails(monkeypatch, socket.EAI_NONAME)
     with caplog.at_level(logging.WARNING):
         assert found(tmp_path, [NEW]) == 0
-    assert "never started: 127.0.0.1" in caplog.text
+    assert "do not run: 127.0.0.1" in caplog.text
 
 
 def test_a_name_that_gets_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,6 +136,15 @@ def test_a_genesis_pod_that_does_not_come_back_is_warned_of(
         assert "add kubernetes: {storage: {size: 10Gi}}" in told[0]
 
 
+def test_classic_sidecars_are_not_asked(tmp_path: Path) -> None:
+    """They start behind the steps that would ask them, so nobody is told of them, and there is a warning."""
+    text = "chains: [{id: a-1, name: cometbft, numValidators: 3}]\nkubernetes: {sidecar: classic}\n"
+    plan, document = load(tmp_path, text)
+
+    assert not any("PEER_EXPOSERS" in pod.environment for pod in plan.pods)
+    assert "begins a second network" in next(remaking.warnings(document))
+
+
 def test_who_may_come_in(tmp_path: Path) -> None:
     """Peers from the network, users from the namespace; what is scraped from everywhere, where something scrapes."""
     policies = named(render(tmp_path, EVERYTHING), "NetworkPolicy")
