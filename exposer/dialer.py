@@ -156,7 +156,7 @@ def look_up(host: str, port: int, limit: float) -> list[str]:
 
     threading.Thread(target=ask, name=f"look-up {host}", daemon=True).start()
     try:
-        answer = answers.get(timeout=limit)
+        answer = answers.get(timeout=max(limit, LEAST))
     except queue.Empty:
         late = socket.gaierror(socket.EAI_AGAIN, "no answer in time")
         raise httpcore.ConnectError(late) from late

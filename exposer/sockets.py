@@ -1,5 +1,6 @@
-"""A server's socket, bound here or by whoever started the program, and how a server ends by a signal."""
+"""A server's socket, bound here or by whoever started the program, and how connections and a server end."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -30,6 +31,14 @@ def address(listener: socket.socket, scheme: str = "http") -> str:
     """The URL of a bound socket; a free port is only known now."""
     host, port = listener.getsockname()[:2]
     return f"{scheme}://{bracketed(host)}:{port}"
+
+
+def half_close(transport: asyncio.WriteTransport) -> None:
+    """Tell the peer that nothing more comes; a connection that it has reset before the loop could see that is ended."""
+    try:
+        transport.write_eof()
+    except OSError:
+        transport.abort()
 
 
 def end_by(signum: int) -> NoReturn:

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from exposer.faucet.problem import Code, ProblemError
+from exposer.sockets import half_close
 
 LARGEST_HEAD = 32 << 10
 """Bytes of a request before its body."""
@@ -141,7 +142,7 @@ class Protocol(HttpToolsProtocol):
         self._stay()
         self._deaf = self._ended = True
         if not self.transport.is_closing():
-            self.transport.write_eof()
+            half_close(self.transport)
             self._doors.leaving[self] = None
             self._timer = self.loop.call_later(_LINGER, self.transport.abort)
 

@@ -22,6 +22,7 @@ from exposer.server.shortcut import Shortcut
 from exposer.server.tls import client_name
 from exposer.server.traffic import Traffic
 from exposer.server.zerocopy import ZERO_COPY, offering
+from exposer.sockets import half_close
 
 PARSED_AHEAD = 4 << 10
 """Bytes that are parsed at a time: how many requests may queue up behind one that is being answered."""
@@ -318,7 +319,7 @@ class Protocol(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[response.status_code] + head + b"\r\n" + body)
         # Closing a socket with unread bytes in it would take the answer from the client (RFC 9112, 9.6).
         if self.transport.can_write_eof():
-            self.transport.write_eof()
+            half_close(self.transport)
             self._timer = self.loop.call_later(_LINGER, self.transport.abort)
         elif problem.code in _STILL_SENDING:  # TLS has no half of a connection to close
             self._timer = self.loop.call_later(_LINGER, self.transport.close)

@@ -140,7 +140,8 @@ async def test_silence(tmp_path: Path, way: Way) -> None:
     path = tmp_path / "genesis.json"
     path.touch()
     with watching(way, path) as watcher:
-        await calm(watcher)
+        for _ in range(2):  # a machine with more to do may have missed what settled late
+            await calm(watcher)
         assert not await told(watcher, lambda: (tmp_path / "addrbook.json").write_bytes(b"{}"), SLOW * 1.5)
         assert await told(watcher, lambda: path.write_bytes(b"{}"))
 
