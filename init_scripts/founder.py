@@ -42,10 +42,11 @@ def find_network(settings: JoinerSettings, key: Key, own: str, *, clock: Clock =
     if settings.force:
         return _forced(settings, answers, own)
     if not members and (answers.silent or (answers.absent and settings.download_timeout < _STARTING)):
+        longer = f" (DOWNLOAD_TIMEOUT: wait {_STARTING:g}s or more for them)" if not answers.silent else ""
         raise TemporaryError(
             "PEER_EXPOSERS: this pod's volume is new, and not all other pods say whether they belong to a network "
-            f"already, beside which a genesis would begin a second one ({answers}): let them run, or, where they are "
-            "gone for good, scale them down; or, if none of them holds a network, run this step with --force"
+            f"already, beside which a genesis would begin a second one ({answers}){longer}: let them run, or, where "
+            "they are gone for good, scale them down; or, if none of them holds a network, run this step with --force"
         )
     if not members:
         if answers.absent:

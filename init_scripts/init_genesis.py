@@ -153,14 +153,14 @@ def make(settings: GenesisSettings, transaction: Transaction) -> None:
         _judge(settings, transaction, facts)
     key, own = settings.members[0], digest_file(transaction.stage / GENESIS)[1]
     members = find_network(settings, key, own) if settings.exposers else []
-    exposers = [member.url for member in members]
     if members and members[0].genesis_sha256 != own:
         empty(transaction.stage)
         judge = partial(refuse_stranger, key=key)
-        join(settings, transaction, key, sources=exposers, sha256=members[0].genesis_sha256, judge=judge)
+        sources, sha256 = [member.exposer for member in members], members[0].genesis_sha256
+        join(settings, transaction, key, sources=sources, sha256=sha256, known=members, judge=judge)
         return
     if members:  # what was made is what they have, patched as it is
-        resume_signing(settings, transaction.stage, key, settings.exposers)
+        resume_signing(settings, transaction.stage, key, settings.exposers, known=members)
         facts = {**facts, NETWORK: settings.chain_id}
     transaction.commit(state=[SIGNING_STATE, *of_the_node(transaction.stage)], facts=facts)
 

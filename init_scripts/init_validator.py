@@ -12,6 +12,7 @@ from exposer.errors import BadInputError
 from exposer.records import digest_input
 from exposer.volume import Transaction
 from init_scripts.join import JoinerSettings, join
+from init_scripts.members import Exposer
 from init_scripts.settings import JoiningSettings, Sha256
 from init_scripts.step import run_step
 
@@ -51,7 +52,13 @@ def make(settings: ValidatorSettings, transaction: Transaction) -> None:
     """Fill the stage with the validator pod's home, and commit it."""
     if not settings.genesis_host:
         raise BadInputError("GENESIS_HOST (--genesis-host) is required: the genesis pod's host, or its exposer's URL")
-    join(settings, transaction, settings.key, sources=[settings.leader_url], sha256=settings.genesis_sha256 or None)
+    join(
+        settings,
+        transaction,
+        settings.key,
+        sources=[Exposer(settings.leader_url)],
+        sha256=settings.genesis_sha256 or None,
+    )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +17,7 @@ from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
 from init_scripts.backoff import SYSTEM, Clock, Patience
 from init_scripts.leader import Expected, download_genesis
-from init_scripts.members import Answers, Member, ask_others, places
+from init_scripts.members import Answers, Exposer, Member, ask_others, places
 from init_scripts.scripted_home import make_home
 from init_scripts.settings import AskingSettings, IdentitySettings, parse_url
 from init_scripts.signing_state import PATH as SIGNING_STATE
@@ -65,13 +63,14 @@ def join(
     transaction: Transaction,
     key: Key,
     *,
-    sources: Sequence[str],
+    sources: Sequence[Exposer],
     sha256: str | None,
+    known: Sequence[Member] = (),
     judge: Callable[[Path], object] = lambda _: None,
 ) -> None:
     """Fill the stage with the home of ``key`` and the genesis that the exposers at ``sources`` have, and commit it.
 
-    ``judge`` is called with the genesis, and may refuse it.
+    ``judge`` is called with the genesis, and may refuse it. ``known``: what other pods said before.
 
     Raises:
         TemporaryError: the genesis did not come, or how far the network is cannot be known yet.
@@ -81,20 +80,21 @@ def join(
     facts = _home(settings, transaction, key)
     path = transaction.stage / GENESIS
     path.unlink(missing_ok=True)  # what `init` of a chain binary left there, or a script: all have one genesis
-    with Client(_serving(settings, sources), credentials=settings.credentials) as client:
+    source = _serving(settings, sources)
+    with Client(source.url, credentials=settings.credentials, address=source.address) as client:
         download_genesis(client, path, Expected(settings.chain_id, sha256), within=settings.download_timeout)
     judge(path)
-    resume_signing(settings, transaction.stage, key, [*sources, *settings.exposers])
+    resume_signing(settings, transaction.stage, key, [*(one.url for one in sources), *settings.exposers], known=known)
     state = [SIGNING_STATE, *of_the_node(transaction.stage)]
     transaction.commit(state=state, facts={**facts, NETWORK: settings.chain_id})
 
 
-def _serving(settings: JoinerSettings, sources: Sequence[str]) -> str:
+def _serving(settings: JoinerSettings, sources: Sequence[Exposer]) -> Exposer:
     """Which of the exposers serves its genesis: a pod between two of its steps may wait for this one."""
     patience = Patience(settings.download_timeout)
     while len(sources) > 1 and patience.left:
         for source in sources:
-            if _serves(source, settings):
+            if _serves(settings, source):
                 return source
         patience.pause()
     return sources[0]
@@ -109,16 +109,23 @@ def _home(settings: JoinerSettings, transaction: Transaction, key: Key) -> Mappi
     return make(settings, transaction.stage, key)
 
 
-def _serves(source: str, settings: JoinerSettings) -> bool:
+def _serves(settings: JoinerSettings, source: Exposer) -> bool:
+    client = Client(source.url, credentials=settings.credentials, address=source.address)
     try:
-        with Client(source, credentials=settings.credentials) as client, client.stream("/genesis") as stream:
+        with client, client.stream("/genesis") as stream:
             return stream.status == _OK
     except TemporaryError:
         return False
 
 
 def resume_signing(
-    settings: JoinerSettings, stage: Path, key: Key, targets: Sequence[str], *, clock: Clock = SYSTEM
+    settings: JoinerSettings,
+    stage: Path,
+    key: Key,
+    targets: Sequence[str],
+    *,
+    known: Sequence[Member] = (),
+    clock: Clock = SYSTEM,
 ) -> None:
     """Start the signing state behind all that a validator with a derived key may have signed on another volume.
 
@@ -126,7 +133,7 @@ def resume_signing(
     this validator there. Nothing older can be signed again. What no node has got is nobody's evidence, and a network
     that stands because it needs this validator's vote must get just that vote: it never comes to a later round.
 
-    With ``--force`` it starts behind what is known, whatever is not.
+    With ``--force`` it starts behind what is known, whatever is not. ``known``: what other pods said before.
 
     Raises:
         TemporaryError: the network may be running, and a node that took part in its consensus does not say where it is.
@@ -135,18 +142,22 @@ def resume_signing(
     """
     if not settings.derived:
         return
+    own = settings.chain_id, digest_file(stage / GENESIS)[1]
+    settling = _SETTLING if any(map(_is_name, settings.exposers)) else 0.0
     answers = ask_others(
         list(dict.fromkeys(targets)),
         settings.credentials,
         key.consensus_key.address.hex().upper(),
         within=min(_FORCED if settings.force else _WITHIN, settings.download_timeout),
-        done=partial(_is_enough, settling=_SETTLING if any(map(_is_name, settings.exposers)) else 0.0),
+        done=lambda answers, spent: _is_enough(answers.of(*own), spent, settling=settling),
+        known=known,
         clock=clock,
     )
-    members = _of_this_network(settings, digest_file(stage / GENESIS)[1], answers.members)
-    answers = replace(answers, members=members)
-    lost = answers.withholding or ([] if answers.newest else [member for member in members if member.height])
-    if lost or not members:
+    if not settings.force:
+        _refuse_others(own, answers)
+    answers = answers.of(*own)
+    lost = answers.withholding or ([] if answers.newest else [one for one in answers.members if one.height])
+    if lost or not answers.members or (answers.silent and not answers.newest):
         where = "; ".join(filter(None, [places(lost), str(answers)])) or ", ".join(targets)
         reason = (
             f"the network may be running, and these do not say at which height and round ({where}): this pod's key is "
@@ -178,13 +189,12 @@ def _is_enough(answers: Answers, spent: float, *, settling: float) -> bool:
     return not runs or (spent >= settling and answers.newest is not None)
 
 
-def _of_this_network(settings: JoinerSettings, own: str, members: list[Member]) -> list[Member]:
-    """Those with the genesis that this pod has; raises `MismatchError` where one has another."""
-    others = [member for member in members if (member.chain_id, member.genesis_sha256) != (settings.chain_id, own)]
-    if others and not settings.force:
+def _refuse_others(own: tuple[str, str], answers: Answers) -> None:
+    """Raises `MismatchError` where a member has another chain id or genesis (SHA-256 in hex) than ``own``."""
+    others = [one for one in answers.members if (one.chain_id, one.genesis_sha256) != own]
+    if others:
         theirs = "; ".join(f"{one.place}: chain {one.chain_id!r}, sha256 {one.genesis_sha256}" for one in others)
         raise MismatchError(
-            f"this pod took the genesis of {settings.chain_id!r} with sha256 {own}, and other pods belong to another "
+            f"this pod took the genesis of {own[0]!r} with sha256 {own[1]}, and other pods belong to another "
             f"network ({theirs}): empty the volumes of all but one network, or run this step with --force"
         )
-    return [member for member in members if member not in others]

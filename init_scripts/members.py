@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import httpcore
@@ -30,36 +30,45 @@ _REFUSALS = {401, 403}
 _CLIP = 200  # characters of a server's own words
 _LOOK_UP = 10.0  # seconds
 _ANSWER = 8.0  # seconds; the exposer may look at its volume for five of them, and ask its node for two
+_AWAY = 100  # heights; one that is behind its own validator's last vote by as many does not run
 _BACKOFF = Backoff(first=0.1, cap=1.0)
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 T = TypeVar("T")
 
 
+class Exposer(NamedTuple):
+    """Where an exposer answers: a URL, and which of the addresses of its name; None is any."""
+
+    url: str
+    address: str | None = None
+
+
 @dataclass(frozen=True)
 class Member:
-    """A pod that belongs to a network, by what its exposer at ``url`` says; ``place`` is that exposer, for people.
+    """A pod that belongs to a network, by what its ``exposer`` says; ``place`` is that exposer, for people.
 
     ``signed_height``: up to there its own validator may have signed; None is unknown. ``height``: its node's newest
     block, 0 while that does not answer. ``position``: the latest place at which the validator that was asked for may
-    have signed, as far as this pod's node knows; None while it takes no part in the consensus.
+    have signed, as far as this pod's node has ever said; it ``is_current`` while the node takes part in the consensus.
     """
 
-    url: str
+    exposer: Exposer
     place: str
     chain_id: str
     genesis_sha256: str
     signed_height: int | None = 0
     height: int = 0
     position: Position | None = None
+    is_current: bool = False
 
     def withholds(self, newest: Position | None) -> bool:
         """Whether it may know later messages than ``newest``, the latest place that is known, and does not say so.
 
-        Whoever has not signed for some heights has seen nothing of the last ones.
+        Whoever has not signed for many heights is taken for one that has not run either.
         """
-        if self.position or self.signed_height == 0:
+        if self.is_current or self.signed_height == 0:
             return False
-        return newest is None or self.signed_height is None or self.signed_height >= newest.height - 1
+        return newest is None or self.signed_height is None or self.signed_height >= newest.height - _AWAY
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,11 @@ class Answers:
         """Those that took part in the consensus, and do not say what they know from there."""
         return [member for member in self.members if member.withholds(self.newest)]
 
+    def of(self, chain_id: str, genesis_sha256: str) -> "Answers":
+        """The same, with the members of one network alone."""
+        own = [one for one in self.members if (one.chain_id, one.genesis_sha256) == (chain_id, genesis_sha256)]
+        return replace(self, members=own)
+
 
 def places(members: Iterable[Member]) -> str:
     """Their places, for people."""
@@ -102,30 +116,33 @@ def ask_others(
     *,
     within: float,
     done: Callable[[Answers, float], bool],
+    known: Iterable[Member] = (),
     clock: Clock = SYSTEM,
 ) -> Answers:
     """What the exposers at ``targets`` say, which are looked up and asked, all at once, until that is enough.
+
+    Who has said that it belongs to a network does so until it says the contrary.
 
     Args:
         targets: as for `base_url`; a name stands for all of its addresses.
         credentials: what each of them is shown.
         validator: the address whose `Member.position` is wanted; 40 hex digits in upper case.
-        within: seconds, after which the last answers count as they are.
+        within: seconds, after which the last answers count as they are; a round of questions may take some more.
         done: whether the answers, this many seconds after the first question, are enough.
+        known: what was said before.
         clock: for tests.
 
     Raises:
         BadInputError: one of them refuses the credentials.
     """
     patience = Patience(within, _BACKOFF, clock)
-    members: dict[str, Member] = {}
+    members = {member.exposer: replace(member, is_current=False) for member in known}
     said = ""
     while True:
-        answers = _ask_all(targets, credentials, validator)
-        # Who belonged to a network still does when it no longer answers; what its node knows may have changed.
-        kept = {place: replace(members[place], position=None) for place in answers.silent if place in members}
-        members = kept | {member.place: member for member in answers.members}
-        answers = replace(answers, members=[members[place] for place in sorted(members)])
+        answers, new = _ask_all(targets, credentials, validator)
+        kept = {one: replace(member, is_current=False) for one, member in members.items() if one not in new}
+        members = kept | {one.exposer: _with_former(one, kept.get(one.exposer)) for one in answers.members}
+        answers = replace(answers, members=sorted(members.values(), key=lambda member: member.place))
         if done(answers, patience.spent) or not patience.left:
             return answers
         if str(answers) != said:
@@ -134,20 +151,37 @@ def ask_others(
         patience.pause()
 
 
-def _ask_all(targets: Sequence[str], credentials: Credentials, validator: str) -> Answers:
-    """One round of questions."""
-    members: dict[str, Member] = {}
+def _with_former(member: Member, former: Member | None) -> Member:
+    """A member with the latest place that it has ever said."""
+    said = [one.position for one in (member, former) if one and one.position]
+    return replace(member, position=max(said, default=None))
+
+
+def _ask_all(targets: Sequence[str], credentials: Credentials, validator: str) -> tuple[Answers, set[Exposer]]:
+    """One round of questions; also who belongs to no network."""
+    members: list[Member] = []
     silent: dict[str, str] = {}
     absent: list[str] = []
-    found: dict[tuple[int, str], tuple[str, str]] = {}
-    families: list[list[list[str]]] = []
+    new: set[Exposer] = set()
 
-    def find(target: str) -> None:
+    def ask(exposer: Exposer, place: str) -> bool:
+        """Whether it says which network it belongs to, or none."""
+        try:
+            with Client(exposer.url, timeout=_ANSWER, credentials=credentials, address=exposer.address) as client:
+                if member := _ask(client, exposer, place, validator):
+                    members.append(member)
+                else:
+                    new.add(exposer)
+                return True
+        except TemporaryError as error:
+            silent[place] = str(error)
+            return False
+
+    def ask_target(target: str) -> None:
         url = base_url(target, scheme=credentials.scheme)
         parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
-            addresses = look_up(parts.hostname or "", port, _LOOK_UP)
+            addresses = look_up(parts.hostname or "", parts.port or 80, _LOOK_UP)
         except httpcore.ConnectError as error:
             cause = error.args[0] if error.args else None
             if isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_NAME:
@@ -155,35 +189,20 @@ def _ask_all(targets: Sequence[str], credentials: Credentials, validator: str) -
             else:
                 silent[parts.netloc] = f"its name cannot be looked up: {error}"
             return
-        several = len(addresses) > 1
-        shown = {
-            address: found.setdefault(
-                (port, address), (url, f"{parts.netloc} ({address})" if several else parts.netloc)
-            )[1]
-            for address in addresses
-        }
-        families.append([[shown[one] for one in addresses if (":" in one) is six] for six in (False, True)])
+        shown = {one: f"{parts.netloc} ({one})" if len(addresses) > 1 else parts.netloc for one in addresses}
+        answered: set[str] = set()
+        _in_threads(lambda one: answered.add(one) if ask(Exposer(url, one), shown[one]) else None, addresses)
+        six = {one for one in addresses if ":" in one}
+        four = set(addresses) - six
+        if len(six) == len(four) and (six <= answered or four <= answered):  # pods with both may listen on one of them
+            for one in set(addresses) - answered:
+                del silent[shown[one]]
 
-    def ask(entry: tuple[tuple[int, str], tuple[str, str]]) -> None:
-        (_, address), (url, place) = entry
-        try:
-            with Client(url, timeout=_ANSWER, credentials=credentials, address=address) as client:
-                if member := _ask(client, place, validator):
-                    members[place] = member
-        except TemporaryError as error:
-            silent[place] = str(error)
-
-    _in_threads(find, targets)
-    _in_threads(ask, found.items())
-    for four, six in families:  # of a pod that has an address of each kind and listens on one
-        if four and six:
-            worse = max((four, six), key=lambda shown: sum(place in silent for place in shown))
-            for place in worse:
-                silent.pop(place, None)
-    return Answers([members[place] for place in sorted(members)], dict(sorted(silent.items())), sorted(absent))
+    _in_threads(ask_target, targets)
+    return Answers(members, dict(sorted(silent.items())), sorted(absent)), new
 
 
-def _ask(client: Client, place: str, validator: str) -> Member | None:
+def _ask(client: Client, exposer: Exposer, place: str, validator: str) -> Member | None:
     """What an exposer says of its pod; None is a pod that belongs to no network yet.
 
     Raises:
@@ -198,7 +217,7 @@ def _ask(client: Client, place: str, validator: str) -> Member | None:
     try:
         body = parse_object(answer.body)
         if answer.status == _OK:
-            return _read(client.url, place, body)
+            return _read(exposer, place, body)
         if answer.status == _UNAVAILABLE and body.get("code") == "not-ready":
             return None
         raise TemporaryError(f"it answers {answer.status}: {str(body.get('detail', 'no reason'))[:_CLIP]}")
@@ -206,7 +225,7 @@ def _ask(client: Client, place: str, validator: str) -> Member | None:
         raise TemporaryError(f"it answers /identity with {answer.status} and something else: {error}") from error
 
 
-def _read(url: str, place: str, body: dict[str, Any]) -> Member:
+def _read(exposer: Exposer, place: str, body: dict[str, Any]) -> Member:
     node, consensus, signed_height = body["node"], body["consensus"], body["signed_height"]
     position = None
     if node and consensus and not node["catching_up"]:
@@ -216,13 +235,14 @@ def _read(url: str, place: str, body: dict[str, Any]) -> Member:
         if signed_height is not None and here.height >= signed_height:
             position = max(here, Position(here.height, int(signed["round"]), int(signed["step"])))
     return Member(
-        url,
+        exposer,
         place,
         chain_id=str(body["chain_id"]),
         genesis_sha256=str(body["genesis_sha256"]),
         signed_height=None if signed_height is None else int(signed_height),
         height=int(node["height"]) if node else 0,
         position=position,
+        is_current=position is not None,
     )
 
 

@@ -19,7 +19,8 @@ def warnings(document: Document) -> Iterator[str]:
         if document.network.kubernetes.sidecar == "classic" and chain.num_validators > 1:
             text = (
                 "with kubernetes.sidecar: classic a genesis pod that lost its volume cannot ask the others, and begins "
-                "a second network; add kubernetes: {storage: {size: 10Gi}}, or sidecar: native"
+                "a second network, or signs the blocks of the first again; add kubernetes: {storage: {size: 10Gi}}, or "
+                "sidecar: native"
             )
             yield document.source.fault(("chains", place, "id"), text)
         elif not _joins_again(chain):

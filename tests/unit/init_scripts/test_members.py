@@ -24,7 +24,9 @@ from init_scripts import members
 from init_scripts.founder import find_network
 from init_scripts.init_genesis import GenesisSettings
 from init_scripts.join import GENESIS, resume_signing
+from init_scripts.members import Exposer, Member
 from init_scripts.signing_state import PATH as SIGNING_STATE
+from init_scripts.signing_state import Position
 
 CONTENT = b'{"chain_id": "a-1", "genesis_time": "2026-01-01T00:00:00Z", "validators": []}'
 OWN = hashlib.sha256(CONTENT).hexdigest()
@@ -102,7 +104,7 @@ KNOWN = {
     "nobody-else-signs": ([member(0, 9, (10, 0))], (10, 0, 0)),
     "a-new-pod-catches-up": ([member(9, 9, (10, 0)), member(0, 3)], (10, 0, 0)),
     "a-new-pod-has-no-node": ([member(9, 9, (10, 0)), member()], (10, 0, 0)),
-    "one-that-is-down-for-long": ([member(99, 99, (100, 0)), member(9)], (100, 0, 0)),
+    "one-that-is-down-for-long": ([member(999, 999, (1000, 0)), member(9)], (1000, 0, 0)),
 }
 
 
@@ -121,6 +123,7 @@ UNKNOWN: dict[str, list[Said]] = {
     "its-signing-state-is-damaged": [member(9, 9, (10, 0)), member(None, 9, (10, 0))],
     "a-chain-that-nobody-follows-to-its-end": [member(0, 7)],
     "only-new-pods": [NEW, NEW],
+    "a-new-pod-and-one-that-is-silent": [member(), (502, {})],
     "nobody-answers": [(502, {})],
 }
 
@@ -146,6 +149,37 @@ def test_who_falls_silent_still_belongs_to_its_network(tmp_path: Path) -> None:
         key = load_keys(told.keys_config).at("genesis", 0)
         with pytest.raises(TemporaryError, match=server.url.removeprefix("http://")):
             resume_signing(told, tmp_path, key, told.exposers, clock=VirtualClock())
+        first = iter([True])
+        forced = settings(tmp_path, [server.url, *targets], EXPOSER_FORCE=True)
+        resume_signing(forced, tmp_path, key, told.exposers, clock=VirtualClock())
+
+    state = json.loads((tmp_path / SIGNING_STATE).read_bytes())
+    assert (state["height"], state["round"], state["step"]) == ("10", 3, 0)
+
+
+def test_exposers_behind_one_address(tmp_path: Path) -> None:
+    """Two pods behind one gateway are two pods, whatever their order."""
+
+    def say(exchange: Exchange) -> bool:
+        """What the exposer at this path says."""
+        status, body = member(9) if exchange.asked.path.startswith("/b/") else NEW
+        return answer(status, json.dumps(body).encode())(exchange)
+
+    with ScriptedServer(say) as server:
+        for paths in (["/a", "/b"], ["/b", "/a"]):
+            told = settings(tmp_path, [f"{server.url}{path}" for path in paths])
+            key = load_keys(told.keys_config).at("genesis", 0)
+            assert len(find_network(told, key, OWN, clock=VirtualClock())) == 1
+
+
+def test_what_was_said_before_counts(tmp_path: Path) -> None:
+    """A pod that the genesis pod found, and that no longer answers, is one that took part."""
+    with exposers([member(9, 9, (10, 0)), (502, {})]) as (other, target):
+        told = settings(tmp_path, [other, target])
+        key = load_keys(told.keys_config).at("genesis", 0)
+        known = [Member(Exposer(target, "127.0.0.1"), target, "a-1", OWN, 9, 9, Position(10, 3, 0))]
+        with pytest.raises(TemporaryError, match="could sign twice"):
+            resume_signing(told, tmp_path, key, told.exposers, known=known, clock=VirtualClock())
 
 
 def test_a_fault_of_ours_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
