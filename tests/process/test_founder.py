@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -209,16 +210,12 @@ def test_a_genesis_that_its_leader_no_longer_has(base: dict[str, str], tmp_path:
 
 
 @pytest.fixture
-def complete(base: dict[str, str], tmp_path: Path) -> dict[str, str]:
+def complete(base: dict[str, str], network: tuple[Path, list[str]], tmp_path: Path) -> dict[str, str]:
     """The environment of a validator pod that is complete, and whose genesis pod is gone."""
-    leader = tmp_path / "leader"
-    assert init(genesis_pod(base, leader)).returncode == 0
-    pod = validator_pod(base, tmp_path / "validator", "127.0.0.1")
-    with running(leader) as sidecar:
-        pod["GENESIS_PORT"] = sidecar.url.rpartition(":")[2]
-        for step in ("init_validator", "init_config"):
-            assert run(step, pod).returncode == 0
-    return pod
+    leader = network[0]
+    for home in (leader, leader.parent / "validator-0"):
+        shutil.copytree(home, tmp_path / home.name)
+    return {**validator_pod(base, tmp_path / "validator-0", "127.0.0.1"), "GENESIS_PORT": "9"}
 
 
 def test_a_complete_pod_needs_no_leader(complete: dict[str, str]) -> None:
@@ -241,8 +238,8 @@ def test_nodes_that_do_not_say_where_they_are(
     complete: dict[str, str], tmp_path: Path, *, has_signed: bool, code: int
 ) -> None:
     """Where the network may run and no node answers, an empty volume gets no derived key: not yet, with the cure."""
-    (tmp_path / "leader/data/priv_validator_state.json").write_text(json.dumps({"height": str(int(has_signed) * 9)}))
-    with running(tmp_path / "leader") as sidecar:
+    (tmp_path / "genesis-0/data/priv_validator_state.json").write_text(json.dumps({"height": str(int(has_signed) * 9)}))
+    with running(tmp_path / "genesis-0") as sidecar:
         port = sidecar.url.rpartition(":")[2]
         again = {**complete, "CHAIN_DIR": str(tmp_path / "again"), "GENESIS_PORT": port, "DOWNLOAD_TIMEOUT": "1s"}
         done = run("init_validator", again)
