@@ -246,6 +246,14 @@ class Protocol(HttpToolsProtocol):
 
     # The end
 
+    def shutdown(self) -> None:
+        """End when the answer that is under way is given; once, as a TLS transport of asyncio breaks when closed twice.
+
+        It is open until the client has answered its end (``asyncio/sslproto.py``: ``_SSLProtocolTransport.close``).
+        """
+        if not self.transport.is_closing():
+            super().shutdown()
+
     def timeout_keep_alive_handler(self) -> None:
         """End an idle connection; what the client has not read by now is not waited for."""
         if self.transport.get_write_buffer_size():
@@ -266,6 +274,8 @@ class Protocol(HttpToolsProtocol):
 
     def _time_is_up(self) -> None:
         self._timer = None
+        if self.transport.is_closing():
+            return
         if self._answering or self._intake.in_head:
             self._refuse(ProblemError(Code.REQUEST_TIMEOUT, "the request took too long to arrive"))
         else:
@@ -295,7 +305,8 @@ class Protocol(HttpToolsProtocol):
     def _drop_queue(self) -> None:
         self._held.clear()
         self.pipeline.clear()
-        self.transport.resume_reading()
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _refuse(self, problem: ProblemError) -> None:
         """Answer with the problem and end; behind an answer that is under way, or was given, there is no second."""

@@ -79,6 +79,20 @@ def log_of(sidecar: Sidecar) -> str:
     return sidecar.end()[1]
 
 
+def test_it_ends_beside_a_client_that_does_not(home: Path, authorities: Authorities) -> None:
+    """A client that does not answer the end of its connection is left when the sidecar ends: its log has no fault."""
+    with running(home, *authorities.serving(), drain="1s") as sidecar:
+        sidecar.secure = authorities.credentials().context()
+        with closing(sidecar.connect()) as client:
+            client.sendall(b"GET /livez HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n")
+            while client.recv(1 << 16):
+                pass
+            sidecar.process.terminate()
+            sidecar.refuses()
+        _, log = sidecar.end()
+    assert "Traceback" not in log
+
+
 def test_strangers_get_nothing(home: Path, authorities: Authorities) -> None:
     """With a client CA and a token every lack of one is refused, and only who has both is served."""
     with running(home, *authorities.serving(mutual=True, token=TOKEN)) as sidecar:
