@@ -18,7 +18,7 @@ from exposer import __version__
 IMAGE = f"exposer:{__version__}"
 BASE = "exposer-base:bookworm"
 LOCKED = re.compile(r"^(\S+)==\S+ \\$", re.MULTILINE)
-pytestmark = pytest.mark.usefixtures("images")
+pytestmark = [pytest.mark.usefixtures("images"), pytest.mark.timeout(1200)]  # a build compiles for minutes
 
 
 @pytest.fixture(autouse=True, scope="module")
