@@ -196,7 +196,7 @@ def _ask_all(targets: Sequence[str], credentials: Credentials, validator: str) -
         four = set(addresses) - six
         if len(six) == len(four) and (six <= answered or four <= answered):  # pods with both may listen on one of them
             for one in set(addresses) - answered:
-                del silent[shown[one]]
+                silent.pop(shown[one], None)  # two targets may have one place
 
     _in_threads(ask_target, targets)
     return Answers(members, dict(sorted(silent.items())), sorted(absent)), new
