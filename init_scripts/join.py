@@ -145,7 +145,7 @@ def resume_signing(
     own = settings.chain_id, digest_file(stage / GENESIS)[1]
     settling = _SETTLING if any(map(_is_name, settings.exposers)) else 0.0
     answers = ask_others(
-        list(dict.fromkeys(targets)),
+        targets,
         settings.credentials,
         key.consensus_key.address.hex().upper(),
         within=min(_FORCED if settings.force else _WITHIN, settings.download_timeout),

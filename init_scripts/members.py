@@ -30,7 +30,7 @@ _REFUSALS = {401, 403}
 _CLIP = 200  # characters of a server's own words
 _LOOK_UP = 10.0  # seconds
 _ANSWER = 8.0  # seconds; the exposer may look at its volume for five of them, and ask its node for two
-_AWAY = 100  # heights; one that is behind its own validator's last vote by as many does not run
+_AWAY = 10  # heights; whoever has not signed for as many is taken for one that does not run
 _BACKOFF = Backoff(first=0.1, cap=1.0)
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class Member:
     def withholds(self, newest: Position | None) -> bool:
         """Whether it may know later messages than ``newest``, the latest place that is known, and does not say so.
 
-        Whoever has not signed for many heights is taken for one that has not run either.
+        One that joined some blocks ago, and whose node has not come up yet, must not hold the next one up for long.
         """
         if self.is_current or self.signed_height == 0:
             return False
@@ -177,8 +177,7 @@ def _ask_all(targets: Sequence[str], credentials: Credentials, validator: str) -
             silent[place] = str(error)
             return False
 
-    def ask_target(target: str) -> None:
-        url = base_url(target, scheme=credentials.scheme)
+    def ask_target(url: str) -> None:
         parts = urlsplit(url)
         try:
             addresses = look_up(parts.hostname or "", parts.port or 80, _LOOK_UP)
@@ -196,9 +195,9 @@ def _ask_all(targets: Sequence[str], credentials: Credentials, validator: str) -
         four = set(addresses) - six
         if len(six) == len(four) and (six <= answered or four <= answered):  # pods with both may listen on one of them
             for one in set(addresses) - answered:
-                silent.pop(shown[one], None)  # two targets may have one place
+                silent.pop(shown[one], None)  # two paths of one host have one place
 
-    _in_threads(ask_target, targets)
+    _in_threads(ask_target, dict.fromkeys(base_url(target, scheme=credentials.scheme) for target in targets))
     return Answers(members, dict(sorted(silent.items())), sorted(absent)), new
 
 
