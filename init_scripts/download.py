@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import BinaryIO, TypeVar
 
-from exposer.client import Client, Stream
+from exposer.client import Answer, Client, Stream
 from exposer.errors import BadInputError, MismatchError, TemporaryError
 from init_scripts.backoff import Patience
 
@@ -47,7 +47,7 @@ class Promise:
         )
 
 
-def wants_credentials(stream: Stream) -> str:
+def wants_credentials(stream: Stream | Answer) -> str:
     """What an exposer's answer says that only a person can mend; empty where waiting may help."""
     if stream.status in {401, 403}:
         return f"answers {stream.status}: give this pod the token or the client certificate that the exposer asks for"

@@ -67,7 +67,7 @@ def find_network(settings: JoinerSettings, key: Key, own: str, *, clock: Clock =
 
 def _forced(settings: JoinerSettings, answers: Answers, own: str) -> list[Member]:
     """The pods whose genesis is this one, which a derived key must not sign twice with; all others are passed over."""
-    same = [one for one in answers.members if (one.chain_id, one.genesis_sha256) == (settings.chain_id, own)]
+    same = answers.of(settings.chain_id, own).members
     if others := [one for one in answers.members if one not in same]:
         log.warning("--force: this pod begins a network beside that of %s", places(others))
     if str(answers):

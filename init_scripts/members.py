@@ -21,12 +21,12 @@ from exposer.dialer import look_up
 from exposer.documents import DocumentError, parse_object
 from exposer.errors import BadInputError, TemporaryError
 from init_scripts.backoff import SYSTEM, Backoff, Clock, Patience
+from init_scripts.download import wants_credentials
 from init_scripts.signing_state import Position
 
 log = logging.getLogger(__name__)
 
 _OK, _UNAVAILABLE = 200, 503
-_REFUSALS = {401, 403}
 _CLIP = 200  # characters of a server's own words
 _LOOK_UP = 10.0  # seconds
 _ANSWER = 8.0  # seconds; the exposer may look at its volume for five of them, and ask its node for two
@@ -209,10 +209,8 @@ def _ask(client: Client, exposer: Exposer, place: str, validator: str) -> Member
         BadInputError: it refuses the credentials.
     """
     answer = client.get(f"/identity?validator={validator}")
-    if answer.status in _REFUSALS:
-        raise BadInputError(
-            f"{place} answers {answer.status}: give this pod the token or the client certificate that exposers ask for"
-        )
+    if reason := wants_credentials(answer):
+        raise BadInputError(f"{place} {reason}")
     try:
         body = parse_object(answer.body)
         if answer.status == _OK:

@@ -167,7 +167,7 @@ def daemon(facts: ChainFacts) -> str:
 
 
 def of_leader(network: Network, chain: Chain, pods: Sequence[str], site: Site) -> dict[str, str]:
-    """What only the genesis pod, the first of ``pods``, is told: all others of them by name."""
+    """The variables of the genesis pod alone, which is the first of ``pods``; they name each of the others."""
     genesis, faucet = chain.genesis, faucet_of(network, chain)
     return _given(
         NUM_VALIDATORS=str(chain.num_validators),  # not the others: one more of them changes nothing for those there
@@ -188,7 +188,7 @@ def of_leader(network: Network, chain: Chain, pods: Sequence[str], site: Site) -
 
 
 def of_follower(network: Network, chain: Chain, pods: Sequence[str], site: Site) -> dict[str, str]:
-    """Where a validator pod finds the genesis pod, the first of ``pods``, and the others of them, and who funds it."""
+    """Where a validator pod finds the genesis pod, which is the first of ``pods``, the other pods, and the faucet."""
     leader = pods[0]
     ports, exposer, p2p = site.ports(leader), site.host(leader, "exposer"), site.host(leader, "p2p")
     faucet = f"http://{site.host(leader, 'faucet')}:{ports.faucet}"

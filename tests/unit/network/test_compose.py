@@ -212,7 +212,7 @@ def _aliases(everything: Everything, pod: Pod) -> list[str]:
 
 
 def test_one_name_finds_all_exposers_of_a_chain(everything: Everything) -> None:
-    """Validators are told an alias of every sidecar of the chain; the genesis pod is told all others by name."""
+    """Validators know one alias of every sidecar of the chain; the genesis pod knows each of the others by name."""
     pods = everything.plan.pods
     for pod in pods:
         aliases = _aliases(everything, pod)

@@ -137,7 +137,7 @@ def test_a_genesis_pod_that_does_not_come_back_is_warned_of(
 
 
 def test_classic_sidecars_are_not_asked(tmp_path: Path) -> None:
-    """They start behind the steps that would ask them, so nobody is told of them, and there is a warning."""
+    """They start behind the steps that would ask them, so no pod knows where they are, and there is a warning."""
     text = "chains: [{id: a-1, name: cometbft, numValidators: 3}]\nkubernetes: {sidecar: classic}\n"
     plan, document = load(tmp_path, text)
 
