@@ -6,7 +6,7 @@ INSTALL := $(RUN)/pip install --quiet --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status quick units test slow check format browser exhaustive e2e images docker kubernetes bench binaries lock clean
+.PHONY: help setup up down status quick units test slow check format browser load exhaustive e2e images docker kubernetes bench binaries lock clean
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,9 +66,12 @@ format: setup ## put the code into form
 browser: setup ## the status page in a real Chromium
 	$(RUN)/pytest tests/browser --numprocesses=2 $(ARGS)
 
-e2e: setup ## steps and whole networks with real chain binaries, and crowds of clients
+load: setup ## crowds of clients: one crowd at a time, for they say what a sidecar can bear
+	$(RUN)/pytest tests/load --numprocesses=0 $(ARGS)
+
+e2e: setup ## steps and whole networks with real chain binaries
 	@scripts/build-binaries $(filter-out docker-compose,$(notdir $(wildcard scripts/binaries/*)))
-	$(RUN)/pytest tests/chains tests/e2e tests/load --numprocesses=3 $(ARGS)
+	$(RUN)/pytest tests/chains tests/e2e --numprocesses=3 $(ARGS)
 
 exhaustive: setup ## all that `make test` and `make e2e` take a sample of; the docs tell of the run
 	@scripts/build-binaries

@@ -1,11 +1,11 @@
 # The parts of CI, and what each of them needs to be there. Builds give way to the tests that run beside them.
-.PHONY: all check test first rest laboratory images browser docker kubernetes e2e slow
+.PHONY: all check test first rest laboratory images browser load docker kubernetes e2e slow
 PART = @.ci/part $@
 SUITE = -$(PART) # what comes behind it is run also where it fails; .ci/run sees that it did
 MAKE_IT = $(MAKE) --no-print-directory --file=Makefile
 TIMES = .cache/ci/$@.json
 
-all: check test browser docker kubernetes e2e slow
+all: check test browser load docker kubernetes e2e slow
 
 # What containers have in them comes first.
 first:
@@ -29,6 +29,10 @@ rest: images
 browser: test | e2e
 	$(SUITE) $(MAKE_IT) browser ARGS=--times=$(TIMES)
 
+# Behind e2e: crowds need a machine that does little else.
+load: | browser
+	$(SUITE) $(MAKE_IT) load
+
 kubernetes: images laboratory | docker
 	$(SUITE) $(MAKE_IT) kubernetes ARGS=--durations=15
 
@@ -39,7 +43,7 @@ docker: images
 e2e: rest | test
 	$(SUITE) $(MAKE_IT) e2e ARGS=--durations=15
 
-# When nothing else runs. What needs chain binaries, an engine or a cluster has a limit for each test alone (pytest-timeout): one of
-# them builds for minutes, and to run it a few times more would take longer than all the rest.
-slow: test browser | e2e docker kubernetes
+# Last, and beside what waits most. What needs chain binaries, an engine or a cluster has a limit for each test alone
+# (pytest-timeout): one of them builds for minutes, and to run it again would take longer than all the rest.
+slow: test browser | load
 	$(PART) $(MAKE_IT) slow ARGS="$(patsubst %,.cache/ci/%.json,$^)"

@@ -93,7 +93,7 @@ def _download(sidecar: Sidecar) -> str:
 def test_slow_clients_hold_nobody_up(tmp_path: Path, tell: Callable[[str], None]) -> None:
     """500 clients that read a byte a second do not hold 100 others up, cost little, and leave nothing behind."""
     fill(tmp_path, LARGE)
-    with running(tmp_path) as sidecar:
+    with running(tmp_path, stall_timeout="1h") as sidecar:
         assert _download(sidecar) == DIGEST
         descriptors, memory = _descriptors(sidecar), _memory(sidecar, "VmRSS")
         after: list[int] = []
@@ -287,10 +287,11 @@ def test_clients_that_ask_much_and_leave(tmp_path: Path) -> None:
     """Requests whose client has left before their answers cost no line in the log, however many there are."""
     fill(tmp_path)
     with running(tmp_path) as sidecar:
-        for _ in range(2000):  # the first few are before the short way is open
-            with contextlib.closing(sidecar.connect(buffer=SMALL_BUFFER)) as connection:
-                connection.sendall(REQUESTS[3])
-        assert sidecar.get("/livez")[0] == 200
+        for _ in range(20):
+            for _ in range(100):  # the first few are before the short way is open
+                with contextlib.closing(sidecar.connect(buffer=SMALL_BUFFER)) as connection:
+                    connection.sendall(REQUESTS[3])
+            assert sidecar.get("/livez")[0] == 200  # on a slow machine thousands of answers stand before this one
         sidecar.process.terminate()
         _, log = sidecar.end()
     assert not re.search("Traceback|WARNING|ERROR", log), log[-2000:]
@@ -299,7 +300,7 @@ def test_clients_that_ask_much_and_leave(tmp_path: Path) -> None:
 def test_one_client_holds_many_connections(tmp_path: Path, tell: Callable[[str], None]) -> None:
     """While one client opens connections far beyond the limit, and holds them, every probe is answered."""
     fill(tmp_path, LARGE)
-    with running(tmp_path, max_connections="200") as sidecar, contextlib.ExitStack() as stack:
+    with running(tmp_path, max_connections="200", stall_timeout="1h") as sidecar, contextlib.ExitStack() as stack:
         times = []
         for number in range(1000):
             connection = stack.enter_context(contextlib.closing(sidecar.connect(buffer=SMALL_BUFFER)))

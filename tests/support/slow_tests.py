@@ -1,8 +1,8 @@
 """Refuses tests that take longer than their tier allows: ``python slow_tests.py TIMES...`` (``make slow``).
 
 Each file is one that ``pytest --times`` wrote. The limits are those of a machine on which `work` takes `REFERENCE`
-seconds; a slower one has as much more time. It is slow now and then, so a test that took too long is run a few times
-more, alone, and the median of all its times counts.
+seconds; a slower one has as much more time. It is slow now and then, so a test that took too long is run again, alone,
+until half of its times are within the limit, or too many to be chance are not: the median counts.
 """
 
 import json
@@ -11,13 +11,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
+from statistics import median, median_low
 
 from project import ROOT
 from tiers import limit_of
 
-AGAIN = 2
-"""How often a suspect is run once more."""
+AGAIN = 4
+"""How often a suspect is run once more, at most."""
 REFERENCE = 0.04
 """Seconds that `work` takes on the machine of the limits."""
 
@@ -29,14 +29,14 @@ def main(paths: list[str]) -> int:
         print("usage: make slow ARGS='FILE...', each written by pytest --times FILE")
         return 2
     slower = slowness()
-    suspects = [test for test, taken in seconds.items() if taken[0] > limit_of(test) * slower]
-    for _ in range(AGAIN if suspects else 0):
-        for test, taken in again(suspects).items():
+    suspects = slow = [test for test in seconds if seconds[test][0] > limit_of(test) * slower]
+    for _ in range(AGAIN):
+        for test, taken in again(slow).items() if slow else ():
             seconds[test].append(taken)
-    slow = {test: median(seconds[test]) for test in suspects if median(seconds[test]) > limit_of(test) * slower}
-    for test, taken in slow.items():
-        print(f"{taken:.1f} s, of {limit_of(test) * slower:.1f} s for a test of its tier: {test}")
-    print(f"{len(seconds)} tests were timed, {len(suspects)} of them {AGAIN} times more, {len(slow)} are too slow")
+        slow = [test for test in slow if median_low(seconds[test]) > limit_of(test) * slower]
+    for test in slow:
+        print(f"{median(seconds[test]):.1f} s, of {limit_of(test) * slower:.1f} s for a test of its tier: {test}")
+    print(f"{len(seconds)} tests were timed, {len(suspects)} of them again, {len(slow)} are too slow")
     print(f"the limits are {slower:.1f} times those of the tiers, for so much slower is this machine")
     return 1 if slow else 0
 

@@ -34,8 +34,15 @@ def test_the_innermost_folder_counts(test: str, tier: object) -> None:
 
 @pytest.mark.parametrize(
     ("first", "again", "slower", "code"),
-    [(0.9, [], 1, 0), (9.0, [0.1, 0.2], 1, 0), (1.1, [0.1, 1.2], 1, 1), (1.9, [], 2, 0), (2.1, [2.2, 1], 2, 1)],
-    ids=["quick", "slow once", "slow", "on a slow machine", "slow on a slow machine"],
+    [
+        (0.9, [], 1, 0),
+        (9.0, [0.1], 1, 0),
+        (1.1, [1.2, 0.1, 0.2], 1, 0),
+        (1.1, [1.2, 1.3, 0.1, 1.2], 1, 1),
+        (1.9, [], 2, 0),
+        (2.1, [2.2, 1, 2.2, 2.1], 2, 1),
+    ],
+    ids=["quick", "slow once", "slow now and then", "slow", "on a slow machine", "slow on a slow machine"],
 )
 def test_a_test_is_too_slow_by_its_median(
     first: float, again: list[float], slower: float, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
