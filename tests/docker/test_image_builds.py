@@ -18,14 +18,16 @@ from exposer import __version__
 IMAGE = f"exposer:{__version__}"
 BASE = "exposer-base:bookworm"
 LOCKED = re.compile(r"^(\S+)==\S+ \\$", re.MULTILINE)
-pytestmark = [pytest.mark.usefixtures("images"), pytest.mark.timeout(1200)]  # a build compiles for minutes
+MADE = f"test-image-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+"""The name of the images that are made here; another worker takes away its own alone."""
+pytestmark = [pytest.mark.outside, pytest.mark.timeout(1200)]  # a build compiles for minutes
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_image_stays() -> Iterator[None]:
     """The images that are made here are gone afterwards; the engine keeps their layers for the next time."""
     yield
-    made = docker("image", "ls", "--format={{.Repository}}:{{.Tag}}", "test-image").split()
+    made = docker("image", "ls", "--format={{.Repository}}:{{.Tag}}", MADE).split()
     docker("image", "rm", "--no-prune", *made)
 
 
@@ -57,7 +59,7 @@ def test_a_clean_clone_builds_the_same_image_without_a_network(tmp_path: Path) -
     """Whoever builds it of the same files has the same layers, bit for bit, and pip's hashes are its only source."""
     context = git_has(tmp_path)
     dockerfile = f"--file={context}/docker/Dockerfile"
-    image = build(context, dockerfile, f"--build-arg=BASE_IMAGE={BASE}", "--no-cache", tag="test-image:of-a-clone")
+    image = build(context, dockerfile, f"--build-arg=BASE_IMAGE={BASE}", "--no-cache", tag=f"{MADE}:of-a-clone")
     assert inspect(image)["RootFS"]["Layers"] == inspect(IMAGE)["RootFS"]["Layers"]
 
 
@@ -68,7 +70,7 @@ def test_buildkit_builds_it(tmp_path: Path) -> None:
     arguments = [
         f"--build-arg=BASE_IMAGE={BASE}",
         f"--file={context}/docker/Dockerfile",
-        "--tag=test-image:of-buildkit",
+        f"--tag={MADE}:of-buildkit",
     ]
     environment = {"DOCKER_BUILDKIT": "1", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     without = "buildx component is missing"  # a client from elsewhere may have come alone; Debian's has it within
@@ -76,7 +78,7 @@ def test_buildkit_builds_it(tmp_path: Path) -> None:
     line = [shutil.which(client) or client, "build", *arguments, str(context)]
     done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False)
     assert done.returncode == 0, done.stderr
-    assert run("test-image:of-buildkit", "exposer", "--version").split() == ["exposer", __version__]
+    assert run(f"{MADE}:of-buildkit", "exposer", "--version").split() == ["exposer", __version__]
 
 
 @pytest.mark.timeout(600)
@@ -86,9 +88,9 @@ def test_a_base_with_a_python_of_its_own_builds(tmp_path: Path) -> None:
         f"FROM {BASE}\n"
         "RUN cp /usr/bin/python3 /usr/local/bin/ && cp -a /usr/lib/python3 /usr/lib/python3.11 /usr/local/lib/\n"
     )
-    base = build(tmp_path, tag="test-image:own-python-base")
+    base = build(tmp_path, tag=f"{MADE}:own-python-base")
     dockerfile = f"--file={ROOT}/docker/Dockerfile"
-    image = build(ROOT, dockerfile, f"--build-arg=BASE_IMAGE={base}", tag="test-image:own-python")
+    image = build(ROOT, dockerfile, f"--build-arg=BASE_IMAGE={base}", tag=f"{MADE}:own-python")
     alone = "test ! -e /usr/bin/python3.11 && test ! -e /usr/lib/python3.11"
     found = run(image, "sh", "-c", f"exposer --version && readlink -f /opt/exposer/bin/python && {alone}")
     assert found.split() == ["exposer", __version__, "/usr/local/bin/python3"]
@@ -148,7 +150,7 @@ def glibc_with_library(directory: Path) -> str:
 def test_binaries_of_every_libc_run_in_it(kind: Callable[[Path], str], tmp_path: Path) -> None:
     """A binary and its libraries are put where they are found: of musl and of glibc, static and not."""
     libraries = kind(tmp_path)
-    image = chain_image(tmp_path, f"test-image:{kind.__name__}", chain_binary="chaind", chain_libraries=libraries)
+    image = chain_image(tmp_path, f"{MADE}:{kind.__name__}", chain_binary="chaind", chain_libraries=libraries)
     assert run(image, "chaind") == "hello\n"
 
 
@@ -156,10 +158,10 @@ def test_a_binary_out_of_a_chain_image(tmp_path: Path) -> None:
     """CHAIN_IMAGE is taken as it is, also where it is built from scratch and has no shell."""
     musl_static(tmp_path)
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY chaind /usr/bin/chaind\n")
-    chain = build(tmp_path, tag="test-image:scratch")
+    chain = build(tmp_path, tag=f"{MADE}:scratch")
     empty = tmp_path / "empty"
     empty.mkdir()
-    image = chain_image(empty, "test-image:of-image", chain_image=chain, chain_binary="/usr/bin/chaind")
+    image = chain_image(empty, f"{MADE}:of-image", chain_image=chain, chain_binary="/usr/bin/chaind")
     assert run(image, "chaind") == "hello\n"
 
 

@@ -133,8 +133,10 @@ class ComposeProject:
         assert len(self.digests()) == 1
 
 
-_NETWORKS = itertools.cycle(range(226, 244))
-"""Second numbers of addresses below 10 that no other project of these tests has."""
+_WORKERS = 3
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_NETWORKS = itertools.cycle(range(226 + _WORKER % _WORKERS, 244, _WORKERS))
+"""Second numbers of addresses below 10 that no other project of these tests has, on so many workers."""
 
 
 @contextmanager

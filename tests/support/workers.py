@@ -2,7 +2,7 @@
 
 Each worker has a network namespace of its own where it may make one (as root): the programs under test choose ports,
 and want the same ones after a restart. Elsewhere tests that are marked ``ports`` run one at a time. A test that asks a
-package registry is marked ``outside`` and runs in the namespace that the tests were started in.
+package registry, or containers, is marked ``outside`` and runs in the namespace that the tests were started in.
 """
 
 import ctypes
