@@ -40,7 +40,7 @@ def base_url(target: str, default_port: int = 8081, scheme: str = "http") -> str
     Raises:
         UsageError: ``target`` is none of them.
     """
-    shown = "a URL with credentials in it" if "@" in target else repr(target)
+    shown = "a URL with credentials in it" if "@" in target else repr(re.split("[?#]", target)[0])
     cure = f"{shown} is no target: write a name, host:port, [IPv6]:port or an http:// or https:// URL"
     try:
         parts = urlsplit(target if "://" in target else f"http://{target}")
@@ -169,7 +169,7 @@ class Client:
             for chunk in stream.chunks():
                 received += chunk
                 if len(received) > limit:
-                    raise TemporaryError(f"{self.place} answers {path} with more than {limit} bytes")
+                    raise TemporaryError(f"{self.place} answers {path.partition('?')[0]} with more than {limit} bytes")
             return Answer(stream.status, stream.headers, bytes(received))
 
     @contextmanager

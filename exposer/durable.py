@@ -67,7 +67,7 @@ def _sync_file_systems(directories: Collection[Path]) -> bool:
     """Sync the whole file systems that they are on; whether this kernel does so and tells what failed."""
     import ctypes  # noqa: PLC0415 - the sidecar imports this module, and never has many files to sync
 
-    release = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    release = re.match(r"([0-9]+)\.([0-9]+)", os.uname().release)
     library = ctypes.CDLL(None, use_errno=True)
     if not release or (int(release[1]), int(release[2])) < _TELLS_ERRORS or not hasattr(library, "syncfs"):
         return False

@@ -20,7 +20,7 @@ LANDING = ".exposer-landing"
 # Bytes: a file may be kept later, below .exposer/aside, under a name that is 13 bytes longer (limits.h).
 _LONGEST_NAME = 255 - 15
 _LONGEST_PATH = 4095 - 15
-_MOUNT = re.compile(rb"^mnt_id:\s*(\d+)", re.MULTILINE)
+_MOUNT = re.compile(rb"^mnt_id:\s*([0-9]+)", re.MULTILINE)
 
 
 class Landing:

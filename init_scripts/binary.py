@@ -115,7 +115,7 @@ def _without_help(text: str) -> str:
 
 def _last_lines(done: subprocess.CompletedProcess[str], secret: Mnemonic | None) -> str:
     text = done.stderr.strip() or done.stdout.strip() or f"no output, exit code {done.returncode}"
-    text = _without_help(re.split(r"\ngoroutine \d+ ", _COLOURS.sub("", text))[0])  # nor with a panic's stack
+    text = _without_help(re.split(r"\ngoroutine [0-9]+ ", _COLOURS.sub("", text))[0])  # nor with a panic's stack
     if secret:
         word = rf"\b(?:{'|'.join(secret.reveal().split())})\b"
         text = re.sub(rf"{word}(?:\W+{word})+", "***", text)  # the parts of a mnemonic too, however they are written

@@ -77,7 +77,7 @@ def parse_condition(text: str) -> Condition:
     if kind == "artifact" and value:
         # 416 is what an empty artifact answers to any range: it is there.
         return Condition(text, f"/artifacts/{quote(value, safe='')}", lambda _: None, _PART | {416}, peek=True)
-    if kind == "height" and re.fullmatch(r"\d{1,18}", value):
+    if kind == "height" and re.fullmatch(r"[0-9]{1,18}", value):
         return Condition(text, "/status", lambda answer: _has_height(answer, int(value)), held=False)
     raise UsageError(f"--for {text!r}: write node_id, genesis, ready, artifact:NAME or height:N")
 
@@ -104,7 +104,7 @@ def _has_height(answer: Answer, wanted: int) -> None:
     except DocumentError as error:
         raise NotYetError(f"answers /status with something else: {error}") from error
     told = (_at(status, "node", "height"), _at(status, "result", "sync_info", "latest_block_height"))
-    heights = [int(str(height)) for height in told if re.fullmatch(r"\d{1,18}", str(height))]
+    heights = [int(str(height)) for height in told if re.fullmatch(r"[0-9]{1,18}", str(height))]
     if not heights:
         raise NotYetError("its node tells no height")
     if heights[0] < wanted:

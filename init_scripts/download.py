@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from init_scripts.backoff import Patience
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+UNPROMISED = 1 << 30
+"""Bytes of a file whose server does not say how many there are; a stream without an end must not fill the volume."""
 _RETRY_AFTER_LIMIT = 60.0  # seconds; a server may ask for a pause, not for a day
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 _SHA256 = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]*):")
@@ -92,7 +95,7 @@ class Download:
 
         Raises:
             TemporaryError: the time is over; the message has the last failure.
-            BadInputError: no other try helps; the server wants credentials, say.
+            BadInputError: no other try helps; the server wants credentials, say, or sends without an end.
             MismatchError: the file came whole and is wrong.
         """
         tries = 0
@@ -125,16 +128,35 @@ class Download:
                 self._continue(stream)
             elif stream.status == 200:  # noqa: PLR2004 - OK
                 self._start_over(Promise.read(stream))
+                self._need_room()
             else:
                 self._refuse(stream)
             for chunk in stream.chunks():
-                self._target.write(chunk)
-                self._digest.update(chunk)
-                self._received += len(chunk)
+                self._take(chunk)
                 if not self._patience.left:
                     raise TemporaryError("the time is over")
         if self._promise.length not in {None, self._received}:
             raise TemporaryError(f"{self._received} of {self._promise.length} bytes came")
+
+    def _take(self, chunk: bytes) -> None:
+        """Keep a piece, unless it is one too many."""
+        if self._promise.length is None and self._received + len(chunk) > UNPROMISED:
+            raise BadInputError(
+                f"{self._place} sends more than {UNPROMISED} bytes without a length: let it send a Content-Length"
+            )
+        if self._promise.length is not None and self._received + len(chunk) > self._promise.length:
+            self._start_over(Promise())
+            raise TemporaryError("more comes than was promised")
+        self._target.write(chunk)
+        self._digest.update(chunk)
+        self._received += len(chunk)
+
+    def _need_room(self) -> None:
+        """Write nothing of a file that the volume has no room for; there may be some by the next try."""
+        volume = os.fstatvfs(self._target.fileno())
+        room = volume.f_bavail * volume.f_frsize
+        if volume.f_blocks and (self._promise.length or 0) > room:  # some file systems do not count
+            raise TemporaryError(f"it has {self._promise.length} bytes, and the volume has room for {room}")
 
     def _start_over(self, promise: Promise) -> None:
         self._promise = promise
@@ -158,7 +180,7 @@ class Download:
         """An answer without the file: wait for a better one."""
         if stream.status == 416:  # noqa: PLR2004 - Range Not Satisfiable: the file is another one now
             self._start_over(Promise())
-        if re.fullmatch(r"\d{1,9}", seconds := stream.headers.get("retry-after", "")):
+        if re.fullmatch("[0-9]{1,9}", seconds := stream.headers.get("retry-after", "")):
             self._retry_after = min(float(seconds), _RETRY_AFTER_LIMIT)
         raise TemporaryError(f"it answers {stream.status}")
 

@@ -19,7 +19,7 @@ from init_scripts.dialect import Dialect
 from init_scripts.settings import PodSettings
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory: no disk keeps what is there
-_GENESIS_POD = re.compile(r"genesis-\d+$")
+_GENESIS_POD = re.compile(r"genesis-[0-9]+$")
 
 
 def add_gentxs(

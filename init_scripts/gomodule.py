@@ -24,7 +24,7 @@ def check_out(go: Tool, path: str, version: str, tree: Path) -> tuple[str, str, 
         BadInputError: there is no such module or version; the message has the nearest.
         TemporaryError: the module proxy cannot be reached.
     """
-    version = f"v{version}" if re.fullmatch(r"\d+\.\d+\.\d+\S*", version) else version
+    version = f"v{version}" if re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+\S*", version) else version
     failures: list[BadInputError] = []
     for module in _candidates(path, version):
         try:
@@ -55,7 +55,7 @@ def _copy(source: Path, tree: Path) -> None:
 def _candidates(path: str, version: str) -> Iterator[str]:
     """The modules that may hold a package, the longest first; from v2 on a module's path ends with its version."""
     parts = path.split("/")
-    major = re.match(r"v(\d+)\.", version)
+    major = re.match(r"v([0-9]+)\.", version)
     fewest = 3 if parts[0] in _HOSTS else 1
     prefixes = ["/".join(parts[:count]) for count in range(len(parts), min(fewest, len(parts)) - 1, -1)]
     if major and int(major[1]) > 1 and not version.endswith("+incompatible"):

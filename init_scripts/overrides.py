@@ -26,7 +26,7 @@ def load_overrides(path: Path, pod: str) -> Mapping[str, list[Edits]]:
     """
     document = _mapping(_load(path), _FIELD)
     pods = _mapping(document.pop("pods", {}), f"{_FIELD}: pods")
-    if unknown := [name for name in pods if not re.fullmatch(r"genesis-0|validator-\d+", name)]:
+    if unknown := [name for name in pods if not re.fullmatch(r"genesis-0|validator-[0-9]+", name)]:
         raise BadInputError(f"{_FIELD}: pods: {', '.join(unknown)} is no pod; there are genesis-0, validator-0, ...")
     own = f"{_FIELD}: pods: {pod}"
     found: dict[str, list[Edits]] = {}

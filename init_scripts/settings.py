@@ -19,7 +19,7 @@ from exposer.records import digest_file, digest_input
 from exposer.settings import Settings, environment_name
 from init_scripts.genesis_host import host_of, target_of
 
-TIME_PATTERN = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z)?$"
+TIME_PATTERN = r"^([0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,9})?Z)?$"
 
 
 def _seconds(value: object) -> object:
@@ -45,7 +45,7 @@ def _go_duration(text: str) -> str:
 
 def _gas_prices(text: str) -> str:
     """The SDK's DecCoins; empty where nothing is to be paid."""
-    coin = r"\d+(\.\d{1,18})?[a-zA-Z][a-zA-Z0-9/:._-]{2,127}"
+    coin = r"[0-9]+(\.[0-9]{1,18})?[a-zA-Z][a-zA-Z0-9/:._-]{2,127}"
     if text and not re.fullmatch(rf"{coin}(,{coin})*", text):
         raise ValueError("write a price per unit of gas, like 0.025uatom")
     return text

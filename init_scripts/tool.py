@@ -20,7 +20,7 @@ _NETWORK = re.compile(
     r"could not resolve|no such host|name resolution|server misbehaving|connection (refused|reset|timed out)"
     r"|failed to connect|(network|host) (is )?unreachable|no route to host|i/o timeout|timed out|timeout was reached"
     r"|too slow|handshake (timeout|failure)|unexpected (eof|disconnect)|early eof|: eof$|empty reply|recv failure"
-    r"|hung up unexpectedly|(returned error|rpc failed; http): (429|5\d\d)|: (429|5\d\d) [a-z]",
+    r"|hung up unexpectedly|(returned error|rpc failed; http): (429|5[0-9]{2})|: (429|5[0-9]{2}) [a-z]",
     re.IGNORECASE | re.MULTILINE,
 )
 _MACHINE = re.compile(

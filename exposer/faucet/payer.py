@@ -92,7 +92,7 @@ class Payer:
             await asyncio.sleep(min(_AGAIN * 2**self._refusals, _RARELY))
 
     def _hinder(self, obstacle: str, cause: Exception | None = None) -> None:
-        if re.sub(r"\d+", "", obstacle) != re.sub(r"\d+", "", self.obstacle):  # heights go on
+        if re.sub(r"[0-9]+", "", obstacle) != re.sub(r"[0-9]+", "", self.obstacle):  # heights go on
             log.warning("cannot pay: %s", obstacle, exc_info=cause)
         self.obstacle = obstacle
 

@@ -30,6 +30,7 @@ class Code(Enum):
     REFUSED = "refused", 422
     COOLING_DOWN = "cooling-down", 429
     FAULT = "fault", 500
+    VERSION_NOT_SUPPORTED = "version-not-supported", 505
     NOT_READY = "not-ready", 503
     BUSY = "busy", 503
     EMPTY = "empty", 503

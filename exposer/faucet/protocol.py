@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from exposer.faucet.problem import Code, ProblemError
+from exposer.heads import PREFACE, known_version, literal_path
 from exposer.sockets import half_close
 
 LARGEST_HEAD = 32 << 10
@@ -48,6 +49,7 @@ class Protocol(HttpToolsProtocol):
         doors: Doors,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.parser.set_dangerous_leniencies(lenient_version=True)  # which are known is ours to say
         self._doors = doors
         self._timer: asyncio.TimerHandle | None = None
         self._taken = 0  # bytes of the request, and of its body alone
@@ -89,9 +91,13 @@ class Protocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             pass  # it is answered as if it had not asked
-        except httptools.HttpParserError:
+        except httptools.HttpParserError as error:
+            ours = error.__context__  # what a callback raised
+            if self.parser.get_method() == PREFACE:
+                ours = _another_version()
+            unread = ProblemError(Code.BAD_REQUEST, "this is not a request that can be answered")
             if not self._deaf:  # else it is a second request
-                self._refuse(ProblemError(Code.BAD_REQUEST, "this is not a request that can be answered"))
+                self._refuse(ours if isinstance(ours, ProblemError) else unread)
         if not self._deaf and (self._body > LARGEST_BODY or self._taken - self._body > LARGEST_HEAD):
             told = f"a request has at most {LARGEST_HEAD} bytes, and its body {LARGEST_BODY}"
             self._refuse(ProblemError(Code.TOO_LARGE, told))
@@ -104,10 +110,13 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there; a client that waits for a word is told to go on."""
+        if not known_version(self.parser.get_http_version()):
+            raise _another_version()
         if self.expect_100_continue:
             self.expect_100_continue = False
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         super().on_headers_complete()
+        self.scope["path"] = literal_path(self.scope["raw_path"])
         self.cycle.keep_alive = False
         self.cycle.transport = _Answer(self)  # type: ignore[assignment]  # what uvicorn uses of a transport
 
@@ -166,6 +175,10 @@ class Protocol(HttpToolsProtocol):
         head = b"".join(b"%s: %s\r\n" % pair for pair in fields)
         self.transport.write(STATUS_LINE[response.status_code] + head + b"\r\n" + bytes(response.body))
         self.end()
+
+
+def _another_version() -> ProblemError:
+    return ProblemError(Code.VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1")
 
 
 class _Answer:

@@ -16,7 +16,7 @@ from exposer.errors import ExposerError
 from exposer.log import LogFormat, LogLevel
 from exposer.settings import Settings
 
-_PRICE = r"(\d+(?:\.\d+)?)([a-zA-Z][a-zA-Z0-9/:._-]{2,127})"
+_PRICE = r"([0-9]+(?:\.[0-9]+)?)([a-zA-Z][a-zA-Z0-9/:._-]{2,127})"
 
 
 def _coins(text: str) -> str:

@@ -56,6 +56,6 @@ def duration(text: str) -> float:
 def _validators(text: str) -> int:
     from exposer.network.file.model import MAX_VALIDATORS  # noqa: PLC0415 - `exposer status` should not wait for it
 
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_VALIDATORS:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= MAX_VALIDATORS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MAX_VALIDATORS}")
     return int(text)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel, Field
 
 _PROPOSAL, _PREVOTE, _PRECOMMIT = 1, 2, 3  # ``privval/file.go``
-_VOTE = re.compile(r"Vote\{\d+:([0-9A-F]{12}) ")
+_VOTE = re.compile(r"Vote\{[0-9]+:([0-9A-F]{12}) ")
 
 
 class Signed(BaseModel):

@@ -34,6 +34,7 @@ class Code(Enum):
     RANGE_NOT_SATISFIABLE = "range-not-satisfiable", 416
     HEADERS_TOO_LARGE = "headers-too-large", 431
     FAULT = "fault", 500
+    VERSION_NOT_SUPPORTED = "version-not-supported", 505
     BUSY = "busy", 503
     NOT_READY = "not-ready", 503
     INCOMPLETE = "incomplete", 503

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from exposer.heads import PREFACE, known_version, literal_path
 from exposer.listener import Handshakes
 from exposer.server.intake import Intake
 from exposer.server.problem import Code, ProblemError
@@ -67,6 +68,7 @@ class Protocol(HttpToolsProtocol):
         handshakes: Handshakes | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.parser.set_dangerous_leniencies(lenient_version=True)  # which are known is ours to say
         self._limits = limits
         self._traffic = traffic
         self._shortcut = shortcut
@@ -160,6 +162,8 @@ class Protocol(HttpToolsProtocol):
             self._refuse(problem)
         except httptools.HttpParserError as error:
             ours = error.__context__  # what a callback raised
+            if self.parser.get_method() == PREFACE:
+                ours = _another_version()
             unread = ProblemError(Code.BAD_REQUEST, "this is not a request that can be answered")
             self._refuse(ours if isinstance(ours, ProblemError) else unread)
 
@@ -191,7 +195,9 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             self._is_short = True  # nobody is there any more, and asyncio logs what is written to them
             return
-        version = self.parser.get_http_version()
+        version = known_version(self.parser.get_http_version())
+        if not version:
+            raise _another_version()
         hosts = [value for name, value in self.headers if name == b"host"]
         # RFC 9112, 3.2; a line without a version is HTTP/0.9, whose clients know no head.
         lacking = not hosts and version == "1.1"
@@ -208,6 +214,7 @@ class Protocol(HttpToolsProtocol):
                 self.on_response_complete()
                 return
         super().on_headers_complete()
+        self.scope["path"] = literal_path(self.scope["raw_path"])
         self._intake.end_head()
 
     def on_body(self, body: bytes) -> None:
@@ -336,6 +343,10 @@ class Protocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(_LINGER, self.transport.close)
         else:
             self.transport.close()
+
+
+def _another_version() -> ProblemError:
+    return ProblemError(Code.VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1")
 
 
 class _Flow(FlowControl):

@@ -93,6 +93,9 @@ def begun(server: Server) -> list[Protocol]:
         (CREDIT % LARGEST_BODY + b" " * LARGEST_BODY, (400, "bad-request")),
         (b"\x16\x03\x01\x02\x00\r\n\r\n", (400, "bad-request")),
         (b"GET http://[ HTTP/1.1\r\n\r\n", (400, "bad-request")),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (505, "version-not-supported")),
+        (b"GET /livez HTTP/2.0\r\n\r\n", (505, "version-not-supported")),
+        (b"GET /%2Flivez HTTP/1.1\r\n\r\n", (404, "not-found")),
     ],
 )
 async def test_a_request_that_is_too_large_or_none(tmp_path: Path, request_: bytes, expected: tuple[int, str]) -> None:
@@ -130,6 +133,7 @@ async def test_a_new_client_takes_the_place_of_the_first_that_is_still_sending(t
         LIVE * 1000,
         LIVE + b"what is this",
         b"GET /livez HTTP/1.0\r\n\r\n",
+        b"GET /%6civez HTTP/1.2\r\n\r\n",
         LIVE[:-2] + b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\n\r\n",
     ],
 )

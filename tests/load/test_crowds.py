@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import random
 import re
 import selectors
@@ -168,11 +169,11 @@ def test_waiters(tmp_path: Path, tell: Callable[[str], None]) -> None:
     assert peak <= 128 * MIB
 
 
-class Gated(io.BytesIO):
-    """A file that takes its first megabyte, and the rest once ``gate`` is open; ``begun`` counts those that wait."""
+class Gated(io.FileIO):
+    """A file in memory that takes its first megabyte, and the rest once ``gate`` is open; ``begun`` counts waiters."""
 
     def __init__(self, begun: threading.Semaphore, gate: threading.Event) -> None:
-        super().__init__()
+        super().__init__(os.memfd_create("genesis"), "r+")
         self._begun = begun
         self._gate = gate
 

@@ -105,4 +105,4 @@ def _of_chain(location: Location) -> bool:
 def _order(fault: str) -> tuple[str, int]:
     """File and line in ``FILE:LINE: ...``."""
     file, _, line = fault.split(": ", 1)[0].rpartition(":")
-    return (file, int(line)) if line.isdigit() else ("", 0)
+    return (file, int(line)) if line.isdecimal() else ("", 0)

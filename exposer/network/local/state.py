@@ -179,7 +179,7 @@ class State:
 
     def _written_holder(self) -> int | None:
         text = self.lock.read_text(encoding="ascii", errors="replace")
-        return int(text) if text.isdigit() else None
+        return int(text) if text.isdecimal() else None
 
     def _holder_text(self) -> str:
         pid = self._written_holder()

@@ -4,10 +4,11 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from scripted_server import Script, ScriptedServer, answer, file, head, raw
+from scripted_server import Script, ScriptedServer, answer, endless, file, head, raw
 from virtual_clock import VirtualClock
 
 from exposer.errors import BadInputError, ExposerError, MismatchError, TemporaryError
+from init_scripts import download
 from init_scripts.genesis_source import open_genesis
 
 GENESIS = b'{"chain_id": "old-1", "text": "' + b"x" * 3000 + b'"}'
@@ -43,6 +44,12 @@ def test_what_is_cut_is_resumed(tmp_path: Path, script: Script, sha256: str) -> 
         (answer(429), "", TemporaryError, "answers 429"),
         (answer(503), "", TemporaryError, "answers 503"),
         (raw(head(200, {}) + GENESIS), "", BadInputError, "set GENESIS_FROM_SHA256"),
+        (
+            raw(head(200, {"content-length": 10**17})),
+            "",
+            TemporaryError,
+            "000 bytes, and the volume has room for",
+        ),
         (answer(200, b"\x1f\x8b" + GENESIS), "", BadInputError, "is compressed; unpack it"),
         (answer(200, b"<html>"), "", BadInputError, "is no JSON object"),
         (answer(200, GENESIS[:-1]), "", BadInputError, "cut off: it ends at byte"),
@@ -62,6 +69,31 @@ def test_what_is_not_the_file_is_refused(
         fetched(tmp_path, f"{server.url}/genesis.json?token=secret", sha256)
     assert list(tmp_path.iterdir()) == []
     assert "secret" not in str(raised.value) + caplog.text
+
+
+def test_a_stream_without_an_end_does_not_fill_the_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes without a length is taken up to a limit, and nothing of it stays."""
+    monkeypatch.setattr(download, "UNPROMISED", 1 << 20)
+    chunks = endless(b"8\r\n        \r\n" * 1000, first=head(200, {"transfer-encoding": "chunked"}))
+    with (
+        ScriptedServer(chunks) as server,
+        pytest.raises(BadInputError, match="more than 1048576 bytes without a length"),
+    ):
+        fetched(tmp_path, server.url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_than_was_promised_is_no_file(tmp_path: Path) -> None:
+    """A rest that goes on behind the end of the file is refused; the file is fetched again, in one."""
+    rest = {
+        "ETag": '"1"',
+        "Content-Range": f"bytes 100-{len(GENESIS) - 1}/{len(GENESIS)}",
+        "Transfer-Encoding": "chunked",
+    }
+    beyond = raw(head(206, rest) + b"ffff\r\n" + b" " * 0xFFFF + b"\r\n0\r\n\r\n")
+    with ScriptedServer(file(GENESIS, cuts=[100]), beyond, answer(200, GENESIS)) as server:
+        assert fetched(tmp_path, server.url, DIGEST) == "old-1"
+        assert [asked.headers.get("range") for asked in server.asked] == [None, "bytes=100-", None]
 
 
 def test_a_stream_without_a_length_is_judged_by_its_digest(tmp_path: Path) -> None:

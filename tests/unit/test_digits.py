@@ -1,0 +1,41 @@
+"""A digit is one of ten: what Python counts as decimal besides is no number in a setting, a flag or a request."""
+
+import re
+
+import pytest
+from project import ROOT
+
+from exposer.cli import main
+from exposer.duration import parse_duration
+from exposer.errors import BadInputError, ExitCode, ExposerError
+from init_scripts.conditions import parse_condition
+
+THREE = "\u0663"
+
+
+@pytest.mark.parametrize("text", [THREE, f"{THREE}s", f"1.{THREE}s", "\uff13m"])
+def test_a_duration(text: str) -> None:
+    """Neither with a unit nor without one."""
+    with pytest.raises(BadInputError, match="is not a duration"):
+        parse_duration(text)
+
+
+def test_a_height_of_a_gate() -> None:
+    """The form of the condition is told."""
+    with pytest.raises(ExposerError, match="height:N"):
+        parse_condition(f"height:{THREE}")
+
+
+@pytest.mark.parametrize("arguments", [["up", "--validators", THREE], ["logs", "--tail", THREE]])
+def test_a_flag(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It is a usage error that has the text in it."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == ExitCode.USAGE
+    assert THREE in capsys.readouterr().err
+
+
+def test_no_pattern_takes_more() -> None:
+    """In a pattern for text ``[0-9]`` stands for a digit, for Python's short form takes 760 of them."""
+    modules = [path for package in ("exposer", "init_scripts") for path in (ROOT / package).rglob("*.py")]
+    assert [str(path) for path in modules if re.search(r"\\d", path.read_text(encoding="utf-8"))] == []
