@@ -12,6 +12,7 @@ from rich.table import Table
 
 from exposer.errors import ExitCode
 from exposer.network.document import Document
+from exposer.network.file.chains import stated_ports
 from exposer.network.flags import add_wanted
 from exposer.network.local.machine import Machine
 from exposer.network.local.state import State
@@ -59,13 +60,20 @@ def _site(place: Place, document: Document) -> Site:
         return ComposeProject(document.network, document.directory)
     if place == "k8s":
         return Cluster(document.network, document.directory)
-    pods = [name for chain in document.network.chains for name in pod_names(chain)]
-    ports = {
-        pod: PodPorts(**{name: preferred(name, number) for name in PodPorts.__dataclass_fields__})
-        for number, pod in enumerate(pods)
-    }
     state = State(Path(".exposer-network"))
-    return Machine(state, ports, keys=state.keys, genesis_time="", directory=document.directory)
+    return Machine(state, _ports(document), keys=state.keys, genesis_time="", directory=document.directory)
+
+
+def _ports(document: Document) -> dict[str, PodPorts]:
+    """Pod -> the ports that ``exposer up`` gives it where all are free: those that are stated are the genesis pod's."""
+    ports: dict[str, PodPorts] = {}
+    for place, chain in enumerate(document.network.chains):
+        stated = {name: port for name, (_, port) in stated_ports(document.network, place).items()}
+        for pod in pod_names(chain):
+            wished = {name: preferred(name, len(ports)) for name in PodPorts.__dataclass_fields__}
+            ports[pod] = PodPorts(**wished | stated)
+            stated = {}
+    return ports
 
 
 def to_json(plan: Plan) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from exposer.accounts.making import grow_keys
 from exposer.errors import BadInputError, TemporaryError
 from exposer.network.document import Document
-from exposer.network.file.chains import faucet_of, resolve, stated_ports
+from exposer.network.file.chains import ChainFacts, faucet_of, resolve, stated_ports
 from exposer.network.file.model import Chain, Network
 from exposer.network.key_source import COUNTS, keys_of
 from exposer.network.local import ports
@@ -48,7 +48,9 @@ def prepare(document: Document, binaries: dict[str, str], state: State, held: He
         state.make_pod(pod.name, fresh=force)
     before = {pod.name: pod.ports for pod in former.pods} | dict(former.former_ports) if former else {}
     before = {pod: of_pod for pod, of_pod in before.items() if pod not in used}
-    record = Record(plan.name, time, tuple(_record(pod, used[pod.name]) for pod in plan.pods), before)
+    facts = {chain.id: resolve(chain) for chain in document.network.chains}
+    pods = tuple(_record(pod, used[pod.name], facts[pod.chain]) for pod in plan.pods)
+    record = Record(plan.name, time, pods, before)
     state.write(record)
     return Prepared(plan, record, binaries)
 
@@ -94,7 +96,7 @@ def _used(network: Network, chain: Chain, *, leads: bool) -> tuple[str, ...]:
     return ("exposer", *ports.NODE, *application, *faucet)
 
 
-def _record(pod: Pod, used: dict[str, int]) -> PodRecord:
+def _record(pod: Pod, used: dict[str, int], facts: ChainFacts) -> PodRecord:
     return PodRecord(
         name=pod.name,
         role=pod.role,
@@ -104,4 +106,7 @@ def _record(pod: Pod, used: dict[str, int]) -> PodRecord:
         ports=used,
         faucet_url=f"http://{LOOPBACK}:{used['faucet']}" if "faucet" in used else None,
         chain=pod.chain,
+        serving=[name for container in pod.containers for name in container.ports],
+        denom=facts.denom,
+        prefix=facts.bech32_prefix,
     )

@@ -19,7 +19,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,7 +32,11 @@ _RECORD = "network.json"
 
 @dataclass(frozen=True)
 class PodRecord:
-    """One pod for who looks from outside; ``ports`` is name -> port, ``faucet_url`` None where it has no faucet."""
+    """One pod for who looks from outside.
+
+    ``ports`` is name -> port of all that are kept for the pod; ``serving`` names those that its programs listen on.
+    ``faucet_url`` is None where it has no faucet; ``denom`` and ``prefix`` are empty where its chain has no accounts.
+    """
 
     name: str
     role: str
@@ -42,6 +46,9 @@ class PodRecord:
     ports: Mapping[str, int]
     faucet_url: str | None = None
     chain: str = ""
+    serving: Sequence[str] = field(default_factory=list)
+    denom: str = ""
+    prefix: str = ""
 
     @property
     def chain_name(self) -> str:

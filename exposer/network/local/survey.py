@@ -1,8 +1,8 @@
 """What the pods of a network say about themselves, asked from outside over HTTP."""
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import httpx
@@ -34,7 +34,10 @@ class FaucetStatus:
 
 @dataclass(frozen=True)
 class PodStatus:
-    """One pod; ``phase`` and ``reason`` are the exposer's words; without an answer the phase is ``stopped``."""
+    """One pod; ``phase`` and ``reason`` are the exposer's words; without an answer the phase is ``stopped``.
+
+    ``ports`` are those that its programs listen on, by their names in a network file; at the host of ``exposer_url``.
+    """
 
     name: str
     role: str
@@ -47,6 +50,9 @@ class PodStatus:
     catching_up: bool = False
     chain: str = ""
     reason: str = ""
+    denom: str | None = None
+    prefix: str | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The pod in ``exposer status --json``."""
@@ -71,7 +77,16 @@ class Survey:
         """What the pod's exposer says now."""
         faucet = FaucetStatus(pod.faucet_url, await self._gives(pod.faucet_url)) if pod.faucet_url else None
         silent = PodStatus(
-            pod.name, pod.role, pod.ordinal, "stopped", pod.exposer_url, faucet=faucet, chain=pod.chain_name
+            pod.name,
+            pod.role,
+            pod.ordinal,
+            "stopped",
+            pod.exposer_url,
+            faucet=faucet,
+            chain=pod.chain_name,
+            denom=pod.denom or None,
+            prefix=pod.prefix or None,
+            ports={name: pod.ports[name] for name in pod.serving},
         )
         try:
             answer = (await self._client.get(f"{pod.exposer_url}/status")).raise_for_status().json()

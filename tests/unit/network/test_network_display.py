@@ -142,6 +142,9 @@ async def test_a_pod_that_does_not_answer_is_stopped() -> None:
         "faucet": None,
         "chain": "a",
         "reason": "",
+        "denom": None,
+        "prefix": None,
+        "ports": {},
     }
 
 

@@ -9,6 +9,7 @@ from exposer.network.document import Document, load_document
 from exposer.network.local.ports import Held
 from exposer.network.local.prepare import prepare
 from exposer.network.local.state import PodRecord, Record, State
+from exposer.network.local.survey import Survey
 
 NODE = {"exposer", "p2p", "rpc", "metrics"}
 SDK = {"rest", "grpc", "grpc_web", "json_rpc", "ws", "json_rpc_metrics"}
@@ -45,6 +46,20 @@ def test_a_pod_has_the_ports_that_it_uses_and_no_others(tmp_path: Path) -> None:
     assert set(other.ports) == NODE
     assert leader.faucet_url == f"http://127.0.0.1:{leader.ports['faucet']}"
     assert joiner.faucet_url is other.faucet_url is None
+
+
+async def test_what_is_asked_for_is_told(tmp_path: Path) -> None:
+    """The status names the ports that programs listen on, the denomination and the prefix, also while nothing runs."""
+    text = f"faucet: {{enabled: true}}\n{MINIMAL}  - {{id: b, name: cometbft, numValidators: 1}}\n"
+    records = prepared(tmp_path, text)
+    async with Survey() as survey:
+        leader, joiner, _, other = await survey.statuses(records)
+
+    assert (leader.chain, leader.denom, leader.prefix) == ("cosmoshub-4", "uatom", "cosmos")
+    assert set(leader.ports) == {"exposer", "p2p", "rpc", "rest", "grpc", "grpc_web", "faucet"}
+    assert leader.ports.items() <= records[0].ports.items()
+    assert set(joiner.ports) == {*leader.ports} - {"faucet"}
+    assert (other.denom, other.prefix, set(other.ports)) == (None, None, {"exposer", "p2p", "rpc"})
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,24 @@ def test_the_plan_as_data_has_all_of_it(capsys: pytest.CaptureFixture[str], tmp_
     assert [*tmp_path.iterdir()] == [path]
 
 
+def test_ports_that_the_file_states_are_in_the_plan(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """They are the genesis pod's, as in `exposer up`, wherever they stand; the others have those that they prefer."""
+    stated = (
+        "    ports: {rpc: 26999, grpc-web: 9555, exposer: 8099}\n    faucet: {enabled: true, ports: {rest: 8012}}\n"
+    )
+    path = tmp_path / "network.yaml"
+    path.write_text(MINIMAL + stated, encoding="utf-8")
+
+    assert main(["plan", str(path), "--json"]) == 0
+    first, second, _ = json.loads(capsys.readouterr().out)["pods"]
+    served = first["node"]["ports"] | first["exposer"]["ports"] | first["faucet"]["ports"]
+    assert {"rpc": 26999, "grpc_web": 9555, "exposer": 8099, "faucet": 8012, "rest": 1317}.items() <= served.items()
+    assert first["exposer"]["environment"]["EXPOSER_STATUS_URL"] == "http://127.0.0.1:26999"
+    assert (second["node"]["ports"]["rpc"], second["exposer"]["ports"]["exposer"]) == (26757, 8082)
+    assert main(["plan", str(path)]) == 0
+    assert "exposer:8099 p2p:26656 rpc:26999" in capsys.readouterr().out
+
+
 def test_the_default_network_has_a_plan_too(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
