@@ -26,10 +26,10 @@ laboratory:
 rest: images
 	$(PART) nice -n 10 scripts/build-binaries
 
-browser: test | e2e
+browser: test
 	$(SUITE) $(MAKE_IT) browser ARGS=--times=$(TIMES)
 
-# Behind e2e: crowds need a machine that does little else.
+# Crowds need a machine that does little else.
 load: | browser
 	$(SUITE) $(MAKE_IT) load
 
@@ -39,11 +39,11 @@ kubernetes: images laboratory | docker
 docker: images
 	$(SUITE) $(MAKE_IT) docker ARGS=--durations=15
 
-# After test, and before browser: two suites at a time are enough for two cores.
-e2e: rest | test
+# Behind those that need no binary: two suites at a time are enough for two cores.
+e2e: rest | load
 	$(SUITE) $(MAKE_IT) e2e ARGS=--durations=15
 
-# Last, and beside what waits most. What needs chain binaries, an engine or a cluster has a limit for each test alone
-# (pytest-timeout): one of them builds for minutes, and to run it again would take longer than all the rest.
-slow: test browser | load
+# When nothing else runs. What needs chain binaries, an engine or a cluster has a limit for each test alone (pytest-timeout): one of
+# them builds for minutes, and to run it again would take longer than all the rest.
+slow: test browser | e2e docker kubernetes
 	$(PART) $(MAKE_IT) slow ARGS="$(patsubst %,.cache/ci/%.json,$^)"

@@ -40,7 +40,8 @@ def base_url(target: str, default_port: int = 8081, scheme: str = "http") -> str
     Raises:
         UsageError: ``target`` is none of them.
     """
-    shown = "a URL with credentials in it" if "@" in target else repr(re.split("[?#]", target)[0])
+    secret = "credentials" if "@" in target else "a query or a fragment" if {*target} & {"?", "#"} else ""
+    shown = f"a URL with {secret} in it" if secret else repr(target)
     cure = f"{shown} is no target: write a name, host:port, [IPv6]:port or an http:// or https:// URL"
     try:
         parts = urlsplit(target if "://" in target else f"http://{target}")

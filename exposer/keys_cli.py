@@ -51,7 +51,7 @@ def _add_new(command: argparse.ArgumentParser) -> None:
     command.add_argument("--keys", type=_count, default=3, metavar="N", help="further funded accounts; default 3")
     command.add_argument("--relayers", type=_count, default=0, metavar="N", help="relayer accounts; default none")
     command.add_argument(
-        "--words", type=int, choices=WORD_COUNTS, default=24, metavar="N", help="words of each mnemonic; default 24"
+        "--words", type=_count, choices=WORD_COUNTS, default=24, metavar="N", help="words of each mnemonic; default 24"
     )
     command.set_defaults(run=_new)
 

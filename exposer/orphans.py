@@ -5,8 +5,10 @@ import ctypes
 import os
 import select
 import signal
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 _LONGEST = 10.0  # seconds that a killed process may take to be gone
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
@@ -28,16 +30,27 @@ def dying_with_parent() -> Callable[[], None]:
     return ask_kernel
 
 
-def inherit_orphans() -> None:
-    """Make this process the parent of what its children leave behind, as process 1 of a container is anyway."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+@contextlib.contextmanager
+def running(command: Sequence[str], **options: Any) -> Iterator["subprocess.Popen[Any]"]:
+    """A program in a group of its own, with the ``options`` of `subprocess.Popen`; afterwards nothing is left of it.
 
-
-def end_children() -> None:
-    """Kill this process's children and what they leave behind, whatever group or session it is in; none is left after.
-
-    To be called where `inherit_orphans` was, and nobody waits for a child.
+    Neither what it has started, in whatever group or session that is. A signal may raise an exception at any moment,
+    also when the program runs and nobody here knows it yet: it ends all children of this process, which must have no
+    others, and no other thread.
     """
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what a child leaves behind is a child, as in a container's process 1 anyway
+    process: subprocess.Popen[Any] | None = None
+    try:
+        process = subprocess.Popen(command, process_group=0, preexec_fn=dying_with_parent(), **options)  # noqa: PLW1509 - see above
+        yield process
+    finally:
+        _end_children()
+        if process is not None:
+            with process:  # it closes its pipes, and learns that it has ended
+                pass
+
+
+def _end_children() -> None:
     while children := list(_children()):
         for number in children:
             os.kill(number, signal.SIGKILL)

@@ -10,19 +10,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exposer.accounts.mnemonic import Mnemonic
-from exposer.errors import BadInputError, ExposerError, TemporaryError, tells_passing
+from exposer.errors import BadInputError, TemporaryError, tells_passing
 from exposer.orphans import dying_with_parent
 
 log = logging.getLogger(__name__)
 KEYRING = ("--keyring-backend", "test")
 _LIMIT = 600.0  # seconds; the slowest known command, on a genesis of gigabytes, needs minutes
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_STACK = re.compile(r"\n(?:runtime stack:|goroutine [0-9]+ )")
+_NO_PANIC = re.compile(r"^fatal error: ", re.MULTILINE)
+"""What Go's runtime says where it gets no memory, thread or page of a mapped file (``runtime/panic.go``: ``throw``)."""
+SIGNALS = range(129, 193)
+"""What a shell exits with for a program of its own that was ended by a signal."""
 _HELP = re.compile(r"(?:Usage|Aliases|Examples|Flags|Global Flags):")
 _TAIL_LINES = 12
 
 
-class BinaryFailedError(ExposerError):
-    """A command of the chain binary failed; the text has its last lines."""
+class BinaryFailedError(BadInputError):
+    """A command of the chain binary failed: it refuses what it was given; the text has its last lines."""
 
 
 class ChainBinary:
@@ -63,7 +68,7 @@ class ChainBinary:
         another is named, panic where they cannot, and read what a user of the machine has in it.
 
         Raises:
-            TemporaryError: it did not end in time, was killed, or says that the disk is full.
+            TemporaryError: it did not end in time, was killed, or says that the disk or the memory is full.
         """
         self.starts += 1
         log.debug("%s %s", self.path, _shown(arguments))
@@ -86,8 +91,9 @@ class ChainBinary:
             ) from error
         if done.returncode < 0:  # out of memory, say: not an answer, least of all to what it can do
             raise TemporaryError(f"`{Path(self.path).name} {_shown(arguments)}` was ended by signal {-done.returncode}")
-        if done.returncode and tells_passing(failure := self._failure(arguments, done, secret)):  # no answer either
-            raise TemporaryError(failure)
+        said = done.stdout + done.stderr
+        if done.returncode and (tells_passing(said) or _NO_PANIC.search(said) or done.returncode in SIGNALS):
+            raise TemporaryError(self._failure(arguments, done, secret))  # no answer either
         return done
 
     def _failure(
@@ -115,7 +121,7 @@ def _without_help(text: str) -> str:
 
 def _last_lines(done: subprocess.CompletedProcess[str], secret: Mnemonic | None) -> str:
     text = done.stderr.strip() or done.stdout.strip() or f"no output, exit code {done.returncode}"
-    text = _without_help(re.split(r"\ngoroutine [0-9]+ ", _COLOURS.sub("", text))[0])  # nor with a panic's stack
+    text = _without_help(_STACK.split(_COLOURS.sub("", text))[0])
     if secret:
         word = rf"\b(?:{'|'.join(secret.reveal().split())})\b"
         text = re.sub(rf"{word}(?:\W+{word})+", "***", text)  # the parts of a mnemonic too, however they are written

@@ -176,7 +176,11 @@ def _home_with_key(binary: ChainBinary, settings: IdentitySettings, key: Key, fl
     genesis. The genesis gets its own id when it is composed, and the client's configuration by ``init-config``. So does
     the moniker: binaries write it into their TOML as it is, quotes too, and take one with a leading dash for a flag.
     """
-    binary.run("init", _MONIKER, "--chain-id", f"{settings.chain_id}0"[:_ID_LIMIT], *flags)
+    other = f"{settings.chain_id}0"[:_ID_LIMIT]
+    try:
+        binary.run("init", _MONIKER, "--chain-id", other, *flags)
+    except BinaryFailedError as error:  # the user never wrote that id
+        raise BinaryFailedError(f"CHAIN_ID, CHAIN_BIN: {str(error).replace(other, settings.chain_id)}") from error
     if settings.derived:
         write_identity(binary.home, key)
     path = ("--hd-path", at_index(settings.path, key.index))

@@ -126,6 +126,7 @@ class Download:
                 raise TemporaryError(f"it comes encoded as {encoding!r}, which was not asked for")
             if stream.status == 206 and missing:  # noqa: PLR2004 - Partial Content
                 self._continue(stream)
+                self._need_room()
             elif stream.status == 200:  # noqa: PLR2004 - OK
                 self._start_over(Promise.read(stream))
                 self._need_room()
@@ -155,8 +156,8 @@ class Download:
         """Write nothing of a file that the volume has no room for; there may be some by the next try."""
         volume = os.fstatvfs(self._target.fileno())
         room = volume.f_bavail * volume.f_frsize
-        if volume.f_blocks and (self._promise.length or 0) > room:  # some file systems do not count
-            raise TemporaryError(f"it has {self._promise.length} bytes, and the volume has room for {room}")
+        if volume.f_blocks and (self._promise.length or 0) - self._received > room:  # some file systems do not count
+            raise TemporaryError(f"it has {self._promise.length} bytes, and the volume has room for {room} more")
 
     def _start_over(self, promise: Promise) -> None:
         self._promise = promise

@@ -178,7 +178,7 @@ def resume_signing(
 def _is_name(target: str) -> bool:
     """Whether the host of a target is a name, and not an address."""
     host = urlsplit(base_url(target)).hostname or ""
-    return bracketed(host) == host and not host.replace(".", "").isdigit()
+    return bracketed(host) == host and not host.replace(".", "").isdecimal()
 
 
 def _is_enough(answers: Answers, spent: float, *, settling: float) -> bool:

@@ -15,17 +15,15 @@ from pathlib import Path
 
 from exposer.errors import BadInputError, ExposerError, TemporaryError, TimedOutError, from_input_error
 from exposer.line_ends import foreign_form
-from exposer.orphans import dying_with_parent, end_children, inherit_orphans
+from exposer.orphans import running
 from exposer.settings import environment_name, spelled, variables
-from init_scripts.binary import ChainBinary
+from init_scripts.binary import SIGNALS, ChainBinary
 from init_scripts.scratch import scratch
 from init_scripts.settings import PodSettings
 
 log = logging.getLogger(__name__)
-_OWN: dict[int, type[ExposerError]] = {
-    error.exit_code: error for error in (BadInputError, TemporaryError, TimedOutError)
-}
-"""What a script may exit with for its step to end with the same; any other code is 1.
+_PASSING: dict[int, type[ExposerError]] = {error.exit_code: error for error in (TemporaryError, TimedOutError)}
+"""What a script may exit with for its step to end with the same; any other code means that a retry cannot help.
 
 The others of a step are statements about its command line and its volume, which are no script's to make; and programs
 that scripts call use them for something else (``jq`` has 2 and 5, ``curl`` 1 to 99).
@@ -60,10 +58,9 @@ def run_script(
 
     Raises:
         BadInputError: there is no such file, nothing that runs it, its lines end otherwise than on Linux, or it exited
-            with 3.
-        TemporaryError: it was killed, the time was up, or it exited with 75.
+            with another code.
+        TemporaryError: it, or a program that it waited for, was killed, the time was up, or it exited with 75.
         TimedOutError: it exited with 124.
-        ExposerError: it exited with another code than 0.
     """
     path, name = getattr(settings, field), environment_name(type(settings), field)
     command = _command(path, name)
@@ -76,11 +73,11 @@ def run_script(
         code = _run(command, {**environment, "HOME": str(home)}, directory, lock, limit)
     if code is None:
         raise TemporaryError(f"{name}: {path} was not done when the time was up")
-    if code < 0:
-        raise TemporaryError(f"{name}: {path} was ended by signal {-code}")
+    if code < 0 or code in SIGNALS:
+        raise TemporaryError(f"{name}: {path} was ended by signal {-code if code < 0 else code - 128}")
     if code:
-        failure = _OWN.get(code, ExposerError)
-        raise failure(f"{name}: {path} ended with exit code {code}; what it said stands above")
+        failure, hint = _PASSING.get(code, BadInputError), "" if code in _PASSING else " (75 would have it tried again)"
+        raise failure(f"{name}: {path} ended with exit code {code}{hint}; what it said stands above")
 
 
 def _command(path: Path, name: str) -> list[str]:
@@ -133,22 +130,15 @@ def _run(
     command: list[str], environment: Mapping[str, str], directory: Path, lock: int | None, limit: float
 ) -> int | None:
     """The exit code; None when the time was up. Nothing that it has started is there after it."""
-    inherit_orphans()
-    with subprocess.Popen(
+    with running(
         command,
         cwd=directory,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=2,  # a step's own output is data, and this is none
-        process_group=0,
         pass_fds=() if lock is None else (lock,),
-        preexec_fn=dying_with_parent(),  # noqa: PLW1509 - a step has no threads
     ) as process:
         try:
-            return process.wait(limit if limit < _LONGEST else None)
+            return int(process.wait(limit if limit < _LONGEST else None))
         except subprocess.TimeoutExpired:
             return None
-        finally:
-            process.kill()
-            process.wait()
-            end_children()

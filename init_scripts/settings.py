@@ -40,7 +40,7 @@ def parse_url(value: object) -> object:
 def _go_duration(text: str) -> str:
     """A duration as Go programs read it, who know no bare numbers."""
     _seconds(text or "0")
-    return f"{text}s" if text.replace(".", "", 1).isdigit() else text
+    return f"{text}s" if text.replace(".", "", 1).isdecimal() else text
 
 
 def _gas_prices(text: str) -> str:

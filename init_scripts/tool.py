@@ -1,16 +1,14 @@
 """``git`` and ``go`` as a step uses them: within a time limit, ended with the step, failing in their own last words."""
 
 import logging
-import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from exposer.errors import BadInputError, ExposerError, TemporaryError
-from exposer.orphans import dying_with_parent
+from exposer.orphans import running
 from init_scripts.backoff import Patience
 
 log = logging.getLogger(__name__)
@@ -63,7 +61,7 @@ class Tool:
         """
         log.debug("%s %s", self.name, self._masked(" ".join(arguments)))
         left = self._patience.left
-        with subprocess.Popen(
+        with running(
             [self._path, *arguments],
             cwd=cwd,
             env={**self.environment, **environment},
@@ -72,8 +70,6 @@ class Tool:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            process_group=0,
-            preexec_fn=dying_with_parent(),  # noqa: PLW1509 - a step has no threads
         ) as process:
             try:
                 output, words = process.communicate(timeout=left if left < _LONGEST else None)
@@ -82,9 +78,6 @@ class Tool:
                     f"`{self.name} {arguments[0]}` was not done when the time was up after {self._patience.spent:.0f} s"
                     f" (BUILD_TIMEOUT)"
                 ) from error
-            finally:
-                if process.returncode is None:  # the time is up, or a signal ends the step: nothing may go on
-                    os.killpg(process.pid, signal.SIGKILL)
         if process.returncode != 0:
             raise self._failure(arguments[0], process.returncode, words or output, offline=offline)
         return output, words

@@ -19,7 +19,7 @@ from exposer.network.local.state import State
 from exposer.network.names import pod_names
 from exposer.network.places import Cluster, ComposeProject
 from exposer.network.plan import Container, Plan, Pod, build_plan
-from exposer.network.site import PodPorts, Site, preferred
+from exposer.network.site import PodPorts, Site, filled
 from exposer.network.table import aligned
 from exposer.network.wanted import Wanted, choose_document
 
@@ -65,15 +65,14 @@ def _site(place: Place, document: Document) -> Site:
 
 
 def _ports(document: Document) -> dict[str, PodPorts]:
-    """Pod -> the ports that ``exposer up`` gives it where all are free: those that are stated are the genesis pod's."""
-    ports: dict[str, PodPorts] = {}
+    """Pod -> its ports, as far as ``exposer up`` finds them free: those that are stated are the genesis pod's."""
+    pods: dict[str, dict[str, int]] = {}
     for place, chain in enumerate(document.network.chains):
-        stated = {name: port for name, (_, port) in stated_ports(document.network, place).items()}
-        for pod in pod_names(chain):
-            wished = {name: preferred(name, len(ports)) for name in PodPorts.__dataclass_fields__}
-            ports[pod] = PodPorts(**wished | stated)
-            stated = {}
-    return ports
+        first, *others = pod_names(chain)
+        pods[first] = {name: port for name, (_, port) in stated_ports(document.network, place).items()}
+        pods |= {pod: {} for pod in others}
+    taken = {port for stated in pods.values() for port in stated.values()}
+    return {pod: PodPorts(**filled(stated, place, taken)) for place, (pod, stated) in enumerate(pods.items())}
 
 
 def to_json(plan: Plan) -> dict[str, Any]:

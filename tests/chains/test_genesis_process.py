@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from networks import write_keys
 from project import real_binary
-from real_chains import RealChain
+from real_chains import CHAINS, RealChain
 
 from exposer.accounts.address import encode_address
 from exposer.genesis.addresses import module_address
@@ -192,3 +192,18 @@ def test_what_simd_validates_and_panics_of_is_refused(tmp_path: Path, simd: str)
         (tmp_path / "patch.json").write_text(json.dumps(patch))
         done = step("init_config", tmp_path / "home", **given, GENESIS_PATCH=str(tmp_path / "patch.json"))
         assert (done.returncode, told in done.stderr) == (3, True), done.stderr
+
+
+@pytest.mark.evmosd
+@pytest.mark.usefixtures("evmosd")
+def test_what_the_binary_refuses_is_wrong_input(tmp_path: Path) -> None:
+    """A chain id that EVM chains do not have is not tried again, and the message has the one that was written."""
+    evmos = next(chain for chain in CHAINS if chain.binary == "evmosd")
+    given = environment(evmos, write_keys(tmp_path / "keys.json", validators=1)) | {"CHAIN_ID": "froopyland-1"}
+    done = step("init_genesis", tmp_path / "home", **given)
+
+    assert done.returncode == 3, done.stderr
+    assert "CHAIN_ID, CHAIN_BIN: `evmosd init" in done.stderr
+    assert "invalid chain-id format: froopyland-1" in done.stderr
+    assert "froopyland-10" not in done.stderr
+    assert "Traceback" not in done.stderr

@@ -31,7 +31,11 @@ chains:
 images: {{binary: copied}}
 """
 """The node runs in the chain's image, everything else in that without a chain; validators are paid by the faucet."""
-pytestmark = [pytest.mark.outside, pytest.mark.timeout(1200)]  # each wait in it has a limit of its own
+pytestmark = [
+    pytest.mark.usefixtures("images"),
+    pytest.mark.outside,
+    pytest.mark.timeout(1200),  # each wait in it has a limit of its own
+]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ CHAIN = {"CHAIN_DRIVER": "cometbft", "CHAIN_ID": "my-1", "CHAIN_DIR": "/chain", 
 STEPS = ("init-genesis", "init-config")
 SIZE = 150_000_000  # bytes: what a container's start costs where the image is not there yet
 TERM_IS_CAUGHT = "SigCgt:.*[4-7c-f].{3}$"  # bit 14 of the mask in proc(5)
-pytestmark = pytest.mark.outside
+pytestmark = [pytest.mark.usefixtures("images"), pytest.mark.outside]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,11 @@ BASE = "exposer-base:bookworm"
 LOCKED = re.compile(r"^(\S+)==\S+ \\$", re.MULTILINE)
 MADE = f"test-image-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 """The name of the images that are made here; another worker takes away its own alone."""
-pytestmark = [pytest.mark.outside, pytest.mark.timeout(1200)]  # a build compiles for minutes
+pytestmark = [
+    pytest.mark.usefixtures("images"),
+    pytest.mark.outside,
+    pytest.mark.timeout(1200),  # a build compiles for minutes
+]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -28,7 +32,8 @@ def _no_image_stays() -> Iterator[None]:
     """The images that are made here are gone afterwards; the engine keeps their layers for the next time."""
     yield
     made = docker("image", "ls", "--format={{.Repository}}:{{.Tag}}", MADE).split()
-    docker("image", "rm", "--no-prune", *made)
+    if made:
+        docker("image", "rm", "--no-prune", *made)
 
 
 def build(context: Path, *arguments: str, tag: str) -> str:

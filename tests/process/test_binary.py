@@ -37,13 +37,28 @@ def test_a_refusal_is_told_without_the_help(tmp_path: Path, printed: str) -> Non
 
 
 def test_a_panic_keeps_its_cause(tmp_path: Path) -> None:
-    """Of a Go program that panics the cause is told, and not the stack below it."""
+    """Of a Go program that panics the cause is told, and not the stack below it; it would panic again."""
     stack = "".join(f"main.f{number}(...)\\n\\tmain.go:{number}\\n" for number in range(40))
     with pytest.raises(BinaryFailedError) as caught:
         binary(tmp_path, f'printf "panic: the cause\\n\\ngoroutine 1 [running]:\\n{stack}" >&2; exit 2').run("init")
 
     assert str(caught.value).endswith("panic: the cause\n") or str(caught.value).endswith("panic: the cause")
-    assert caught.value.exit_code == ExitCode.FAULT
+    assert caught.value.exit_code == ExitCode.BAD_INPUT
+
+
+@pytest.mark.parametrize("words", ["fatal error: runtime: cannot allocate memory", "fatal error: newosproc"])
+def test_what_the_runtime_lacks_is_temporary(words: str, tmp_path: Path) -> None:
+    """No memory and no thread are no answer to what was asked; the cause is told, and no stack."""
+    stack = "runtime stack:\\n" + "runtime.newobject(0x43)\\n" * 40 + "\\ngoroutine 1 [running]:\\nmain.f()\\n"
+    with pytest.raises(TemporaryError, match=words) as caught:
+        binary(tmp_path, f'printf "{words}\\n\\n{stack}" >&2; exit 2').run("init")
+    assert "newobject" not in str(caught.value)
+
+
+def test_a_wrapper_whose_binary_was_killed_is_temporary(tmp_path: Path) -> None:
+    """As a shell tells of it."""
+    with pytest.raises(TemporaryError):
+        binary(tmp_path, "sh -c 'kill -KILL $$'; exit $?").run("init")
 
 
 @pytest.mark.parametrize("stream", ["1", "2"])

@@ -113,12 +113,19 @@ def test_a_later_minor_version_is_answered_as_the_one_that_is_known(sidecar: Sid
 
 
 @pytest.mark.parametrize(
-    "target", [b"/%6eode_id", b"%2Fnode_id", b"/%2fnode_id", b"/artifacts%2Fgenesis", b"/node_id%2F"]
+    ("target", "status"),
+    [
+        (b"/%6eode_id", 200),
+        (b"/%2fnode_id", 404),
+        (b"/node_id%2F", 404),
+        (b"/artifacts%2Fa", 404),
+        (b"%2Fnode_id", 400),
+    ],
 )
-def test_an_escaped_slash_separates_nothing(sidecar: Sidecar, target: bytes) -> None:
+def test_an_escaped_slash_separates_nothing(sidecar: Sidecar, target: bytes, status: int) -> None:
     """It is data of a segment, and no path has such a segment; other escapes are the letters that they stand for."""
     answer = _exchange(sidecar, b"GET " + target + b" HTTP/1.1\r\nHost: pod\r\n\r\n")
-    assert int(answer.split()[1]) == (200 if b"2" not in target else 404 if target.startswith(b"/") else 400)
+    assert int(answer.split()[1]) == status
 
 
 def test_ranges(tmp_path: Path, transport: Authorities | None) -> None:
@@ -310,9 +317,12 @@ def test_a_client_that_stops_reading(tmp_path: Path, transport: Authorities | No
         with contextlib.closing(sidecar.connect(buffer=4096)) as connection:
             request = b"GET %s HTTP/1.1\r\nHost: pod\r\n\r\n" % path.encode()
             connection.setblocking(False)
+            sent = 0
             with contextlib.suppress(OSError):  # there is no room for more, or it has been cut by now
                 for _ in range(1 if path == "/genesis" else 100_000):
                     connection.sendall(request)
+                    sent += 1
+            assert sent
             eventually("the client is cut", lambda: _connections(sidecar) == 0, limit=SOON)
         status = json.loads(sidecar.get("/status")[1])
     assert status["downloads"] == 0

@@ -87,6 +87,8 @@ async def test_a_step_that_is_killed_or_may_be_retried_is_started_again(world: W
 
     assert world.tries == 3
     assert world.story == ["step running", "step restarting"] * 2 + ["step running", "step done"]
+    told = [event.detail for event in world.events if event.what == "restarting"]
+    assert [detail.rpartition("; ")[2] for detail in told] == ["attempt 2 of 6 in 0 s", "attempt 3 of 6 in 0 s"]
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 5])

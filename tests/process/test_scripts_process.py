@@ -125,14 +125,15 @@ def test_the_script_is_an_input(pod: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("script", "code", "what"),
     [
-        ("exit 1", 1, "ended with exit code 1"),
+        ("exit 1", 3, "ended with exit code 1 (75 would have it tried again)"),
         ("exit 3", 3, "ended with exit code 3"),
         ("exit 75", 75, "ended with exit code 75"),
         ("exit 124", 124, "ended with exit code 124"),
-        ("exit 2", 1, "ended with exit code 2"),
-        ("exit 4", 1, "ended with exit code 4"),
-        ("exit 5", 1, "ended with exit code 5"),
+        ("exit 2", 3, "ended with exit code 2"),
+        ("exit 4", 3, "ended with exit code 4"),
+        ("exit 5", 3, "ended with exit code 5"),
         ("kill -KILL $$", 75, "ended by signal 9"),
+        ("sh -c 'kill -KILL $$'", 75, "ended by signal 9"),
         ("#!/no/such/shell\n", 3, "there is no /no/such/shell"),
         ("true", 3, "left no config/genesis.json"),
         (MAKE_GENESIS.replace("$CHAIN_ID", "other-1"), 3, "is not 'scripts-1'"),
@@ -511,3 +512,35 @@ def test_modes_are_kept(pod: dict[str, str]) -> None:
 
     assert stat.S_IMODE((home / "config/config.toml").stat().st_mode) == 0o600
     assert (home / "config/config.toml").read_text().endswith("# mine\n")
+
+
+INTERRUPTED = """
+import subprocess, sys
+from exposer.orphans import running
+
+class Interrupted(subprocess.Popen):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        print(open(sys.argv[1]).read(), flush=True)  # what it has started runs
+        raise KeyboardInterrupt
+
+subprocess.Popen = Interrupted
+try:
+    with running(["sh", "-c", 'sleep 1000 & echo $! >"$0"; wait', sys.argv[1]]):
+        print("not here")
+except KeyboardInterrupt:
+    print("ended")
+"""
+
+
+def test_a_signal_between_start_and_knowledge_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The step may be interrupted when its script runs, and the step does not know it yet."""
+    pipe = tmp_path / "child"
+    os.mkfifo(pipe)
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(pipe)], capture_output=True, text=True, timeout=60, check=False
+    )
+    child, *words = done.stdout.split()
+
+    assert (words, done.returncode) == (["ended"], 0), done.stderr
+    assert gone(int(child))

@@ -16,7 +16,7 @@ from statistics import median, median_low
 from project import ROOT
 from tiers import limit_of
 
-AGAIN = 4
+AGAIN = 3
 """How often a suspect is run once more, at most."""
 REFERENCE = 0.04
 """Seconds that `work` takes on the machine of the limits."""

@@ -52,7 +52,7 @@ DISK = [
           "it needs no more room than a first run"),
     Fault("a file system without inodes: each number that is too small", ON_DISK, (75,), STAGED, _FULL),
     Fault("a file system that is full, under a real chain binary", (GENESIS, VALIDATOR), (75,), STAGED, _REAL),
-    Fault("`ENOSPC` or `EIO` in all processes of a step, a real chain binary's too", (GENESIS, VALIDATOR), (1, 75),
+    Fault("`ENOSPC` or `EIO` in all processes of a step, a real chain binary's too", (GENESIS, VALIDATOR), (75,),
           STAGED, _REAL),
     Fault("a read-only file system", ON_DISK, (3,), UNTOUCHED, _FULL),
     Fault("a directory that this user may not write", ON_DISK, (3,), UNTOUCHED, _FULL),

@@ -122,12 +122,13 @@ def zygote(prefix: Sequence[str] = ()) -> Iterator[Zygote]:
 
 
 def _child(step: str, environment: Mapping[str, str], log: str, gate: int) -> int:
+    told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # this is no call of the step's
     # Until whoever traces this process is there; by a call that nobody counts, and before all others.
     select.select([gate], [], [])
     os.environ.update(environment)
     if broken := os.environ.pop("MUTATION", ""):
         MUTATIONS[broken]()
-    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
+    os.dup2(told, 2)
     return int(_module(step).main([]))
 
 

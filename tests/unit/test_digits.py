@@ -26,16 +26,23 @@ def test_a_height_of_a_gate() -> None:
         parse_condition(f"height:{THREE}")
 
 
-@pytest.mark.parametrize("arguments", [["up", "--validators", THREE], ["logs", "--tail", THREE]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["up", "--validators", THREE], ["logs", "--tail", THREE], ["keys", "new", "f", "--words", "\u0661\u0662"]],
+)
 def test_a_flag(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """It is a usage error that has the text in it."""
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == ExitCode.USAGE
-    assert THREE in capsys.readouterr().err
+    assert arguments[-1] in capsys.readouterr().err
 
 
 def test_no_pattern_takes_more() -> None:
-    """In a pattern for text ``[0-9]`` stands for a digit, for Python's short form takes 760 of them."""
+    """``[0-9]`` stands for a digit, for Python's short form takes 760 of them, and so do ``int`` and ``isdigit``."""
     modules = [path for package in ("exposer", "init_scripts") for path in (ROOT / package).rglob("*.py")]
-    assert [str(path) for path in modules if re.search(r"\\d", path.read_text(encoding="utf-8"))] == []
+    assert [
+        str(path)
+        for path in modules
+        if re.search(r"\\d|type=int\b|isdigit\(|isnumeric\(", path.read_text(encoding="utf-8"))
+    ] == []

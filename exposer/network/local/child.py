@@ -126,7 +126,7 @@ class Child:
 def leftovers(state: Path) -> Iterator[int]:
     """Process ids of this network's processes, however they came to be without ``exposer up``."""
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _belongs(int(entry.name), state):
+        if entry.name.isdecimal() and _belongs(int(entry.name), state):
             yield int(entry.name)
 
 

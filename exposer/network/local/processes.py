@@ -48,7 +48,7 @@ class Supervisor:
 
     async def run(self, program: Program) -> None:
         """Run a step until it is done; raises `ProgramFailedError` when no retry can or could help."""
-        for delay in (*self._delays, None):
+        for failures, delay in enumerate((*self._delays, None), 1):
             self._tell(Event(program.pod, program.name, "running"))
             code = await self._once(program)
             if code == 0:
@@ -56,7 +56,7 @@ class Supervisor:
                 return
             if delay is None or not _may_retry(program, code):
                 raise self._failed(program, code)
-            await self._pause(program, code, delay)
+            await self._pause(program, code, delay, f"attempt {failures + 1} of {len(self._delays) + 1}")
 
     def keep(self, program: Program) -> None:
         """Start a service and keep it running until `stop`; it is told at once, before steps that need it."""
@@ -73,7 +73,7 @@ class Supervisor:
             failures = 0 if loop.time() - began > _STEADY else failures
             if not self.complete and (failures == len(self._delays) or not _may_retry(program, code)):
                 raise self._failed(program, code)
-            await self._pause(program, code, self._delays[min(failures, len(self._delays) - 1)])
+            await self._pause(program, code, self._delays[min(failures, len(self._delays) - 1)], "again")
             failures += 1
             self._tell(Event(program.pod, program.name, "running"))
 
@@ -104,8 +104,8 @@ class Supervisor:
         self._tell(Event(program.pod, program.name, "failed", describe_code(code, documented=program.documented)))
         return error
 
-    async def _pause(self, program: Program, code: int, delay: float) -> None:
-        detail = f"{describe_code(code, documented=program.documented)}; again in {delay:g} s"
+    async def _pause(self, program: Program, code: int, delay: float, what: str) -> None:
+        detail = f"{describe_code(code, documented=program.documented)}; {what} in {delay:g} s"
         self._tell(Event(program.pod, program.name, "restarting", detail))
         await asyncio.sleep(delay)
 

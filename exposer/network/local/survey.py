@@ -36,7 +36,7 @@ class FaucetStatus:
 class PodStatus:
     """One pod; ``phase`` and ``reason`` are the exposer's words; without an answer the phase is ``stopped``.
 
-    ``ports`` are those that its programs listen on, by their names in a network file; at the host of ``exposer_url``.
+    ``ports`` are those that its programs listen on, by the names of `PodPorts`; at the host of ``exposer_url``.
     """
 
     name: str

@@ -48,7 +48,7 @@ def test_what_is_cut_is_resumed(tmp_path: Path, script: Script, sha256: str) -> 
             raw(head(200, {"content-length": 10**17})),
             "",
             TemporaryError,
-            "000 bytes, and the volume has room for",
+            "has room for",
         ),
         (answer(200, b"\x1f\x8b" + GENESIS), "", BadInputError, "is compressed; unpack it"),
         (answer(200, b"<html>"), "", BadInputError, "is no JSON object"),
@@ -79,6 +79,18 @@ def test_a_stream_without_an_end_does_not_fill_the_volume(tmp_path: Path, monkey
         ScriptedServer(chunks) as server,
         pytest.raises(BadInputError, match="more than 1048576 bytes without a length"),
     ):
+        fetched(tmp_path, server.url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rest_without_room_is_not_begun(tmp_path: Path) -> None:
+    """A server that tells the length with the rest alone is held to the room that there is, too."""
+    part = {"ETag": '"1"', "Transfer-Encoding": "chunked"}
+    begun = raw(head(200, part) + b"64\r\n" + b" " * 100 + b"\r\n")
+    rest = endless(
+        b"8\r\n        \r\n" * 1000, first=head(206, {**part, "Content-Range": f"bytes 100-{10**17 - 1}/{10**17}"})
+    )
+    with ScriptedServer(begun, rest) as server, pytest.raises(TemporaryError, match="has room for"):
         fetched(tmp_path, server.url)
     assert list(tmp_path.iterdir()) == []
 

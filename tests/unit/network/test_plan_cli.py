@@ -57,6 +57,19 @@ def test_ports_that_the_file_states_are_in_the_plan(capsys: pytest.CaptureFixtur
     assert "exposer:8099 p2p:26656 rpc:26999" in capsys.readouterr().out
 
 
+def test_no_port_is_planned_twice(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A stated port that another pod would prefer, of its chain or the next, is not that pod's."""
+    path = tmp_path / "network.yaml"
+    stated = "    ports: {rpc: 26757, exposer: 8082, p2p: 26956}\n"
+    path.write_text(f"{MINIMAL}{stated}  - {{id: b, name: cometbft, numValidators: 1}}\n", encoding="utf-8")
+
+    assert main(["plan", str(path), "--json"]) == 0
+    pods = json.loads(capsys.readouterr().out)["pods"]
+    ports = [port for pod in pods for part in ("node", "exposer") for port in pod[part]["ports"].values()]
+    assert {26757, 8082, 26956} <= {*ports}
+    assert len(ports) == len({*ports})
+
+
 def test_the_default_network_has_a_plan_too(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
