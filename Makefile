@@ -82,7 +82,7 @@ images: $(VENV)/.images ## container images, with their bills of materials, in .
 
 docker: setup ## the images, and networks of them, in a Docker engine
 	@scripts/build-binaries cometbft cosmovisor docker-compose simd wasmd
-	@scripts/docker-lab up
+	@scripts/images cometbft simd
 	$(RUN)/pytest tests/docker --numprocesses=2 $(ARGS)
 
 kubernetes: setup ## networks in the cluster of KUBECONFIG, or in a laboratory's (docs/laboratory.md)

@@ -30,7 +30,7 @@ browser: test
 	$(SUITE) $(MAKE_IT) browser ARGS=--times=$(TIMES)
 
 # Crowds need a machine that does little else.
-load: | browser
+load: | browser rest
 	$(SUITE) $(MAKE_IT) load
 
 kubernetes: images laboratory | docker

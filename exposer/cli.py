@@ -29,6 +29,7 @@ _OWN = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the subcommand; returns its exit code (`exposer.errors`, the README's table)."""
+    logs.outlive_stderr()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(arguments)

@@ -5,10 +5,8 @@ import ctypes
 import os
 import select
 import signal
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 _LONGEST = 10.0  # seconds that a killed process may take to be gone
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
@@ -30,32 +28,33 @@ def dying_with_parent() -> Callable[[], None]:
     return ask_kernel
 
 
-@contextlib.contextmanager
-def running(command: Sequence[str], **options: Any) -> Iterator["subprocess.Popen[Any]"]:
-    """A program in a group of its own, with the ``options`` of `subprocess.Popen`; afterwards nothing is left of it.
+def inherit_orphans() -> None:
+    """Make this process the parent of what its children leave behind, as process 1 of a container is anyway."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
-    Neither what it has started, in whatever group or session that is. A signal may raise an exception at any moment,
-    also when the program runs and nobody here knows it yet: it ends all children of this process, which must have no
-    others, and no other thread.
+
+def end_children() -> None:
+    """Kill this process's children and what they leave behind, whatever group or session it is in; none is left after.
+
+    To be called where `inherit_orphans` was, and nobody waits for a child. Another user's are left to themselves.
     """
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what a child leaves behind is a child, as in a container's process 1 anyway
-    process: subprocess.Popen[Any] | None = None
-    try:
-        process = subprocess.Popen(command, process_group=0, preexec_fn=dying_with_parent(), **options)  # noqa: PLW1509 - see above
-        yield process
-    finally:
-        _end_children()
-        if process is not None:
-            with process:  # it closes its pipes, and learns that it has ended
-                pass
-
-
-def _end_children() -> None:
-    while children := list(_children()):
+    refused: set[int] = set()
+    while _has_children() and (children := set(_children()) - refused):
         for number in children:
-            os.kill(number, signal.SIGKILL)
-        for number in children:
+            try:
+                os.kill(number, signal.SIGKILL)
+            except PermissionError:
+                refused.add(number)
+        for number in children - refused:
             os.waitpid(number, 0)
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _children() -> Iterator[int]:

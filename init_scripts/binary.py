@@ -18,10 +18,14 @@ KEYRING = ("--keyring-backend", "test")
 _LIMIT = 600.0  # seconds; the slowest known command, on a genesis of gigabytes, needs minutes
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _STACK = re.compile(r"\n(?:runtime stack:|goroutine [0-9]+ )")
-_NO_PANIC = re.compile(r"^fatal error: ", re.MULTILINE)
-"""What Go's runtime says where it gets no memory, thread or page of a mapped file (``runtime/panic.go``: ``throw``)."""
-SIGNALS = range(129, 193)
-"""What a shell exits with for a program of its own that was ended by a signal."""
+_LACKING = re.compile(
+    r"out of memory|newosproc|failed to (?:reserve|allocate)|^fatal error: fault\b"
+    r"|memory allocation of [0-9]+ bytes failed",
+    re.MULTILINE,
+)
+"""What the runtimes of Go, and of Rust in libraries, say where they get no memory, thread or page of a mapped file."""
+KILLED = {130, 137, 143}
+"""What a shell exits with for a program of its own that was ended by somebody: SIGINT, SIGKILL, SIGTERM."""
 _HELP = re.compile(r"(?:Usage|Aliases|Examples|Flags|Global Flags):")
 _TAIL_LINES = 12
 
@@ -92,7 +96,7 @@ class ChainBinary:
         if done.returncode < 0:  # out of memory, say: not an answer, least of all to what it can do
             raise TemporaryError(f"`{Path(self.path).name} {_shown(arguments)}` was ended by signal {-done.returncode}")
         said = done.stdout + done.stderr
-        if done.returncode and (tells_passing(said) or _NO_PANIC.search(said) or done.returncode in SIGNALS):
+        if done.returncode and (tells_passing(said) or _LACKING.search(said) or done.returncode in KILLED):
             raise TemporaryError(self._failure(arguments, done, secret))  # no answer either
         return done
 

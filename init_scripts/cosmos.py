@@ -6,6 +6,7 @@ further validator of the genesis, keys add and gentx.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -180,7 +181,8 @@ def _home_with_key(binary: ChainBinary, settings: IdentitySettings, key: Key, fl
     try:
         binary.run("init", _MONIKER, "--chain-id", other, *flags)
     except BinaryFailedError as error:  # the user never wrote that id
-        raise BinaryFailedError(f"CHAIN_ID, CHAIN_BIN: {str(error).replace(other, settings.chain_id)}") from error
+        told = re.sub(rf"(?<![\w-]){re.escape(other)}(?![\w-])", lambda _: settings.chain_id, str(error))
+        raise BinaryFailedError(f"CHAIN_ID, CHAIN_BIN: {told}") from error
     if settings.derived:
         write_identity(binary.home, key)
     path = ("--hd-path", at_index(settings.path, key.index))

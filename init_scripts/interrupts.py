@@ -1,6 +1,7 @@
 """Signals that end a program: SIGTERM and SIGINT become an exception, also in a container's process 1."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -14,12 +15,32 @@ class Interrupted(BaseException):
         self.signal = signal.Signals(number)
 
 
+_held: list[int] = []
+"""The signals that have come while they were held; `_HOLDING` says whether they are."""
+_HOLDING = threading.Event()
+
+
+def hold() -> None:
+    """From here on a signal waits for `release`."""
+    _HOLDING.set()
+
+
+def release() -> None:
+    """Raises `Interrupted` where a signal has waited."""
+    _HOLDING.clear()
+    if _held:
+        raise Interrupted(_held.pop())
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Within, SIGTERM and SIGINT raise `Interrupted` in the main thread; the former handlers come back after it."""
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        raise Interrupted(number)
+        if _HOLDING.is_set():
+            _held[:] = [number]
+        else:
+            raise Interrupted(number)
 
     former = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

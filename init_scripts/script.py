@@ -15,9 +15,9 @@ from pathlib import Path
 
 from exposer.errors import BadInputError, ExposerError, TemporaryError, TimedOutError, from_input_error
 from exposer.line_ends import foreign_form
-from exposer.orphans import running
 from exposer.settings import environment_name, spelled, variables
-from init_scripts.binary import SIGNALS, ChainBinary
+from init_scripts.binary import KILLED, ChainBinary
+from init_scripts.running import Process, run_whole
 from init_scripts.scratch import scratch
 from init_scripts.settings import PodSettings
 
@@ -73,7 +73,7 @@ def run_script(
         code = _run(command, {**environment, "HOME": str(home)}, directory, lock, limit)
     if code is None:
         raise TemporaryError(f"{name}: {path} was not done when the time was up")
-    if code < 0 or code in SIGNALS:
+    if code < 0 or code in KILLED:
         raise TemporaryError(f"{name}: {path} was ended by signal {-code if code < 0 else code - 128}")
     if code:
         failure, hint = _PASSING.get(code, BadInputError), "" if code in _PASSING else " (75 would have it tried again)"
@@ -130,15 +130,19 @@ def _run(
     command: list[str], environment: Mapping[str, str], directory: Path, lock: int | None, limit: float
 ) -> int | None:
     """The exit code; None when the time was up. Nothing that it has started is there after it."""
-    with running(
+
+    def wait(process: Process) -> int | None:
+        try:
+            return int(process.wait(limit if limit < _LONGEST else None))
+        except subprocess.TimeoutExpired:
+            return None
+
+    return run_whole(
         command,
+        wait,
         cwd=directory,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=2,  # a step's own output is data, and this is none
         pass_fds=() if lock is None else (lock,),
-    ) as process:
-        try:
-            return int(process.wait(limit if limit < _LONGEST else None))
-        except subprocess.TimeoutExpired:
-            return None
+    )

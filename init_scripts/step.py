@@ -41,6 +41,7 @@ def run_program(
     description: str,
 ) -> int:
     """Read the settings and call ``run``; every way it can end becomes a reported exit code."""
+    logs.outlive_stderr()
     try:
         settings = read_settings(cls, argv, prog=step, description=description)
     except ExposerError as error:

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from exposer.errors import BadInputError, ExposerError, TemporaryError
-from exposer.orphans import running
 from init_scripts.backoff import Patience
+from init_scripts.running import Process, run_whole
 
 log = logging.getLogger(__name__)
 _TAIL_LINES = 12
@@ -61,16 +61,8 @@ class Tool:
         """
         log.debug("%s %s", self.name, self._masked(" ".join(arguments)))
         left = self._patience.left
-        with running(
-            [self._path, *arguments],
-            cwd=cwd,
-            env={**self.environment, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        ) as process:
+
+        def listen(process: Process) -> tuple[str, str, int]:
             try:
                 output, words = process.communicate(timeout=left if left < _LONGEST else None)
             except subprocess.TimeoutExpired as error:
@@ -78,8 +70,21 @@ class Tool:
                     f"`{self.name} {arguments[0]}` was not done when the time was up after {self._patience.spent:.0f} s"
                     f" (BUILD_TIMEOUT)"
                 ) from error
-        if process.returncode != 0:
-            raise self._failure(arguments[0], process.returncode, words or output, offline=offline)
+            return output, words, process.returncode
+
+        output, words, code = run_whole(
+            [self._path, *arguments],
+            listen,
+            cwd=cwd,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        if code != 0:
+            raise self._failure(arguments[0], code, words or output, offline=offline)
         return output, words
 
     def _failure(self, command: str, code: int, words: str, *, offline: bool) -> ExposerError:

@@ -27,6 +27,7 @@ log = logging.getLogger("wait-for-chains")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Wait, then run the command behind ``--`` if there is one; returns the exit code."""
+    logs.outlive_stderr()
     arguments, command = _partition(list(sys.argv[1:] if argv is None else argv))
     options = parser().parse_args(arguments)
     logs.configure("json" if options.log_format == "json" else "text", "error" if options.quiet else "info")

@@ -50,6 +50,37 @@ RESERVED = frozenset(_RESERVED.split())
 """Names that ``chains[].env`` may not set: the plan does, and two sources for one name would hide one of them."""
 
 
+FIELDS = {
+    "CHAIN_ID": "id",
+    "CHAIN_BIN": "binary",
+    "NUM_VALIDATORS": "numValidators",
+    "BECH32_PREFIX": "prefix",
+    "DENOM": "denom",
+    "COINS": "coins",
+    "HD_PATH": "hdPath",
+    "COIN_TYPE": "coinType",
+    "GAS_PRICES": "gasPrices",
+    "MINIMUM_GAS_PRICES": "minimumGasPrices",
+    "COMMISSION_RATE": "commission.rate",
+    "COMMISSION_MAX_RATE": "commission.maxRate",
+    "COMMISSION_MAX_CHANGE_RATE": "commission.maxChangeRate",
+    "CORS_ALLOWED_ORIGINS": "corsAllowedOrigins",
+    "CONFIG_OVERRIDES": "config",
+    "GENESIS_FROM": "genesis",
+    "GENESIS_FROM_SHA256": "genesis",
+    "GENESIS_PRESETS": "genesis",
+    "GENESIS_PATCH": "genesis",
+    "GENESIS_BALANCES": "balances",
+    "FAUCET_CREDIT": "faucet",
+    "STEP_SCRIPT": "scripts",
+    "UPDATE_SCRIPT": "scripts",
+    "CODE_REPO": "repo",
+    "CODE_TAG": "build",
+    "UPGRADES": "upgrade",
+}
+"""Variable -> the field of a chain that it is made from: a step names variables, and a user knows the file's fields."""
+
+
 def of_chain(network: Network, chain: Chain, facts: ChainFacts, site: Site) -> dict[str, str]:
     """What all pods of a chain share."""
     timeouts = {"timeout_commit": TIMEOUT_COMMIT} | network.timeouts.model_dump(

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from exposer.network.local.state import State
 from exposer.network.names import pod_names
 from exposer.network.places import Cluster, ComposeProject
 from exposer.network.plan import Container, Plan, Pod, build_plan
-from exposer.network.site import PodPorts, Site, filled
+from exposer.network.site import PodPorts, Site, preferred
 from exposer.network.table import aligned
 from exposer.network.wanted import Wanted, choose_document
 
@@ -65,14 +66,25 @@ def _site(place: Place, document: Document) -> Site:
 
 
 def _ports(document: Document) -> dict[str, PodPorts]:
-    """Pod -> its ports, as far as ``exposer up`` finds them free: those that are stated are the genesis pod's."""
+    """Pod -> the ports that ``exposer up`` gives it where nobody else has them: what is stated is the genesis pod's.
+
+    Where a pod would prefer what is stated for another, ``up`` takes any that is free; here it is one of no pod's.
+    """
     pods: dict[str, dict[str, int]] = {}
-    for place, chain in enumerate(document.network.chains):
-        first, *others = pod_names(chain)
+    for place, one in enumerate(document.network.chains):
+        first, *others = pod_names(one)
         pods[first] = {name: port for name, (_, port) in stated_ports(document.network, place).items()}
         pods |= {pod: {} for pod in others}
     taken = {port for stated in pods.values() for port in stated.values()}
-    return {pod: PodPorts(**filled(stated, place, taken)) for place, (pod, stated) in enumerate(pods.items())}
+    places = count(len(pods))
+
+    def free(name: str, place: int) -> int:
+        return next(port for nth in chain([place], places) if (port := preferred(name, nth)) not in taken)
+
+    return {
+        pod: PodPorts(**{name: stated.get(name) or free(name, place) for name in PodPorts.__dataclass_fields__})
+        for place, (pod, stated) in enumerate(pods.items())
+    }
 
 
 def to_json(plan: Plan) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Where a plan is carried out: what differs between this machine, a compose project and a cluster."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Literal, Protocol
 
 from exposer.network.file.chains import ChainFacts
@@ -45,19 +44,6 @@ def preferred(name: str, place: int) -> int:
     """The port that the pod at ``place`` of the plan gets where it is free."""
     port: int = PodPorts.__dict__[name]
     return port + place * _STEPS.get(name, _STEP)
-
-
-def filled(stated: Mapping[str, int], place: int, taken: set[int]) -> dict[str, int]:
-    """All ports of the pod at ``place``: the ``stated``, else the first preferred one, there or behind, that is free.
-
-    What it chooses is ``taken`` from then on; what is stated for any pod must be so from the start.
-    """
-    ports = dict(stated)
-    for name in PodPorts.__dataclass_fields__:
-        if name not in ports:
-            ports[name] = next(port for nth in count(place) if (port := preferred(name, nth)) not in taken)
-            taken.add(ports[name])
-    return ports
 
 
 class Site(Protocol):

@@ -10,5 +10,5 @@ from project import ROOT
 @pytest.fixture(scope="session")
 def images() -> None:
     """An engine answers, and has the images of this version, without a chain and with two."""
-    docker("version")  # one that a worker starts would be in the worker's own network: scripts/docker-lab starts one
+    docker("version")  # in a worker's own network scripts/images can neither start one nor fetch
     subprocess.run([ROOT / "scripts/images", "cometbft", "simd"], check=True, timeout=1800)

@@ -116,7 +116,7 @@ def _volume(storage_class: str, node: str, path: Path) -> dict[str, Any]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test here waits several times, each time with a limit of its own, and a failure takes a while to be told."""
     for item in items:
-        if item.path.parent == Path(__file__).parent:
+        if item.path.parent == Path(__file__).parent and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))
 
 

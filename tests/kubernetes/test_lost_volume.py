@@ -21,6 +21,7 @@ GENESIS = "simapp-1-genesis-0"
 VALIDATORS = [f"simapp-1-validator-{ordinal}" for ordinal in range(2)]
 LOSSES = int(os.environ.get("LOSSES", "1"))
 """How often the pod is deleted, and how often its node is drained."""
+pytestmark = pytest.mark.timeout(900 * LOSSES)
 NETWORK = """\
 name: lost
 throwaway: true

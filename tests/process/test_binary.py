@@ -46,13 +46,27 @@ def test_a_panic_keeps_its_cause(tmp_path: Path) -> None:
     assert caught.value.exit_code == ExitCode.BAD_INPUT
 
 
-@pytest.mark.parametrize("words", ["fatal error: runtime: cannot allocate memory", "fatal error: newosproc"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "fatal error: runtime: cannot allocate memory",
+        "fatal error: newosproc",
+        "memory allocation of 8 bytes failed",
+    ],
+)
 def test_what_the_runtime_lacks_is_temporary(words: str, tmp_path: Path) -> None:
     """No memory and no thread are no answer to what was asked; the cause is told, and no stack."""
     stack = "runtime stack:\\n" + "runtime.newobject(0x43)\\n" * 40 + "\\ngoroutine 1 [running]:\\nmain.f()\\n"
     with pytest.raises(TemporaryError, match=words) as caught:
         binary(tmp_path, f'printf "{words}\\n\\n{stack}" >&2; exit 2').run("init")
     assert "newobject" not in str(caught.value)
+
+
+@pytest.mark.parametrize("words", ["fatal error: all goroutines are asleep - deadlock!", "panic: out of gas"])
+def test_what_it_does_by_itself_is_a_refusal(words: str, tmp_path: Path) -> None:
+    """It would do so again."""
+    with pytest.raises(BinaryFailedError, match=words):
+        binary(tmp_path, f'printf "{words}\\n\\ngoroutine 1 [running]:\\nmain.f()\\n" >&2; exit 2').run("init")
 
 
 def test_a_wrapper_whose_binary_was_killed_is_temporary(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 import contextlib
 import http.client
 import json
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,3 +93,21 @@ def _check(sidecar: Sidecar, endpoint: str, code: str, home: Path) -> None:
     assert (status, problem["code"]) == (503, code)
     assert problem["reason"] == "it cannot be read"
     assert str(home) not in body.decode()
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        ("init_scripts.init_genesis", 3),
+        ("init_scripts.init_config", 3),
+        ("init_scripts.wait_for_chains", 2),
+        ("exposer", 2),
+    ],
+)
+def test_a_log_on_a_full_disk_changes_no_exit_code(program: str, code: int, tmp_path: Path) -> None:
+    """What cannot be logged is lost, and nothing else: the program ends as it would have ended."""
+    environment = {"PATH": os.defpath, "CHAIN_DIR": str(tmp_path), "HOSTNAME": "a-genesis-0", "EXPOSER_DRAIN": "never"}
+    command = [sys.executable, "-m", *program.split()]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, env=environment, stderr=full, timeout=SOON, check=False)
+    assert done.returncode == code

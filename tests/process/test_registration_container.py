@@ -43,7 +43,7 @@ def test_a_script_sends_what_makes_the_validator(pod: dict[str, str]) -> None:
     assert count.read_text().splitlines() == [f"validator-0 cosmos1address {pod['CHAIN_DIR']} {server.url}"]
 
 
-@pytest.mark.parametrize(("end", "code", "runs"), [("exit 1", 1, 1), ("exit 3", 3, 1), ("exit 75", 75, 2)])
+@pytest.mark.parametrize(("end", "code", "runs"), [("exit 1", 3, 1), ("exit 3", 3, 1), ("exit 75", 75, 2)])
 def test_a_script_that_fails_ends_the_step(pod: dict[str, str], end: str, code: int, runs: int) -> None:
     """Only 75 asks for another try, which there is until the time is up."""
     with ScriptedServer(node(dict)) as server:

@@ -131,6 +131,7 @@ def test_the_script_is_an_input(pod: dict[str, str]) -> None:
         ("exit 124", 124, "ended with exit code 124"),
         ("exit 2", 3, "ended with exit code 2"),
         ("exit 4", 3, "ended with exit code 4"),
+        ("exit 141", 3, "ended with exit code 141"),
         ("exit 5", 3, "ended with exit code 5"),
         ("kill -KILL $$", 75, "ended by signal 9"),
         ("sh -c 'kill -KILL $$'", 75, "ended by signal 9"),
@@ -515,30 +516,41 @@ def test_modes_are_kept(pod: dict[str, str]) -> None:
 
 
 INTERRUPTED = """
-import subprocess, sys
-from exposer.orphans import running
+import os, signal, subprocess, sys
+from init_scripts import running
+from init_scripts.interrupts import Interrupted, interruptible
 
-class Interrupted(subprocess.Popen):
+def interrupt(*_arguments):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+class Popen(subprocess.Popen):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         print(open(sys.argv[1]).read(), flush=True)  # what it has started runs
-        raise KeyboardInterrupt
+        if sys.argv[2] == "start":
+            interrupt()
 
-subprocess.Popen = Interrupted
+subprocess.Popen = Popen
+end = running.end_children
+if sys.argv[2] == "end":
+    running.end_children = lambda: (interrupt(), end())
 try:
-    with running(["sh", "-c", 'sleep 1000 & echo $! >"$0"; wait', sys.argv[1]]):
-        print("not here")
-except KeyboardInterrupt:
+    with interruptible():
+        running.run_whole(
+            ["sh", "-c", 'setsid sleep 1000 & echo $! >"$0"', sys.argv[1]], lambda process: process.wait()
+        )
+except Interrupted:
     print("ended")
 """
 
 
-def test_a_signal_between_start_and_knowledge_leaves_nothing_behind(tmp_path: Path) -> None:
-    """The step may be interrupted when its script runs, and the step does not know it yet."""
+@pytest.mark.parametrize("moment", ["start", "end"])
+def test_a_signal_at_a_bad_moment_leaves_nothing_behind(tmp_path: Path, moment: str) -> None:
+    """A step may be interrupted when its script runs and the step does not know it yet, and when it cleans up."""
     pipe = tmp_path / "child"
     os.mkfifo(pipe)
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, str(pipe)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", INTERRUPTED, str(pipe), moment], capture_output=True, text=True, timeout=60, check=False
     )
     child, *words = done.stdout.split()
 

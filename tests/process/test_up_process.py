@@ -253,8 +253,8 @@ def test_a_bring_up_that_takes_too_long_is_ended(network: Network) -> None:
     ended = network.command("up", "--timeout", "10ms")
 
     assert ended.returncode == 124
-    assert "exposer: the network is not up after 0.01 s; not ready: cometbft-1-genesis-0 (init-" in ended.stderr
-    assert f"the logs in {network.state} tell more" in ended.stderr
+    assert f"exposer: the network is not up after 0.01 s; the logs in {network.state} tell more" in ended.stderr
+    assert "not ready:\n    cometbft-1-genesis-0: init-" in ended.stderr
     assert list(leftovers(network.state)) == []
 
 

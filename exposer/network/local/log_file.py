@@ -8,10 +8,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 from exposer.errors import BadInputError, TemporaryError
+from exposer.network.cause import plain, tells_cause
 
+_TAIL_LINES = 15
+_TAIL_BYTES = 64 * 1024
 _CHUNK = 1 << 16
 _PAUSE = 0.2
 """Seconds between two looks at a log that does not grow."""
+
+
+def log_tail(path: Path, *, causes: bool = False) -> list[str]:
+    """The last lines of a log; with ``causes`` from a Go program's last cause on, as its stack or help is below."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        lines = [plain(line) for line in stream.read().decode(errors="replace").splitlines()]
+    found = [place for place, line in enumerate(lines) if causes and tells_cause(line)]
+    return lines[found[-1] :][:_TAIL_LINES] if found else lines[-_TAIL_LINES:]
 
 
 @dataclass(frozen=True)

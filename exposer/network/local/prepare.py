@@ -23,6 +23,7 @@ from exposer.network.site import PodPorts
 class Prepared:
     """A plan whose ports are held, and the record of it; ``binaries`` is chain id -> path, without absent ones."""
 
+    document: Document
     plan: Plan
     record: Record
     binaries: dict[str, str]
@@ -52,7 +53,7 @@ def prepare(document: Document, binaries: dict[str, str], state: State, held: He
     pods = tuple(_record(pod, used[pod.name], facts[pod.chain]) for pod in plan.pods)
     record = Record(plan.name, time, pods, before)
     state.write(record)
-    return Prepared(plan, record, binaries)
+    return Prepared(document, plan, record, binaries)
 
 
 def _keys(document: Document, state: State) -> Path:

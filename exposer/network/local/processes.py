@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from exposer.errors import ExitCode, ExposerError, from_os_error
-from exposer.network.cause import describe_code
+from exposer.network.cause import briefly, cause_of, describe_code
 from exposer.network.events import Event, Tell
 from exposer.network.local.child import KILL_TIME, Child, Program
+from exposer.network.local.log_file import log_tail
 
 DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each new try; a program that needs one more has failed."""
@@ -31,6 +32,12 @@ class ProgramFailedError(ExposerError):
 
 def _may_retry(program: Program, code: int) -> bool:
     return not program.documented or code not in set(ExitCode) or ExitCode(code).retryable
+
+
+def _why(program: Program, code: int) -> str:
+    """The exit code of a program that has ended, and the last cause in its log."""
+    told = briefly(cause_of(log_tail(program.log, causes=not program.documented)))
+    return describe_code(code, documented=program.documented) + (f": {told}" if told else "")
 
 
 class Supervisor:
@@ -101,12 +108,11 @@ class Supervisor:
 
     def _failed(self, program: Program, code: int) -> ProgramFailedError:
         error = ProgramFailedError(program, code)
-        self._tell(Event(program.pod, program.name, "failed", describe_code(code, documented=program.documented)))
+        self._tell(Event(program.pod, program.name, "failed", _why(program, code)))
         return error
 
     async def _pause(self, program: Program, code: int, delay: float, what: str) -> None:
-        detail = f"{describe_code(code, documented=program.documented)}; {what} in {delay:g} s"
-        self._tell(Event(program.pod, program.name, "restarting", detail))
+        self._tell(Event(program.pod, program.name, "restarting", f"{_why(program, code)}; {what} in {delay:g} s"))
         await asyncio.sleep(delay)
 
     async def stop(self, force: asyncio.Event) -> None:

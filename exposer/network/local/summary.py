@@ -1,20 +1,20 @@
 """What ``exposer up`` says in the end: a network that is up, or the step that failed."""
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
+import re
+from collections.abc import Iterator, Sequence
 
 from exposer.errors import ExitCode
-from exposer.network.cause import GO_CAUSES
+from exposer.network.cause import cause_of
+from exposer.network.document import Document
+from exposer.network.environment import FIELDS
 from exposer.network.local.binaries import COMETBFT_CURE
+from exposer.network.local.log_file import log_tail
 from exposer.network.local.pods_table import pods_table
 from exposer.network.local.prepare import Prepared
 from exposer.network.local.processes import ProgramFailedError
 from exposer.network.local.state import State
 from exposer.network.local.survey import PodStatus, genesis_first
-
-_TAIL_LINES = 15
-_TAIL_BYTES = 64 * 1024
 
 
 def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State) -> str:
@@ -50,13 +50,16 @@ def _agreed(pods: Sequence[PodStatus]) -> str:
     return f"{len(up)} of {len(pods)} pods hold the same genesis, sha256 {up[0].genesis_sha256}; not up: {failed}"
 
 
-def failure_text(error: ProgramFailedError, state: State, *, code: int | None = None) -> tuple[str, dict[str, object]]:
+def failure_text(
+    error: ProgramFailedError, state: State, document: Document | None = None, *, code: int | None = None
+) -> tuple[str, dict[str, object]]:
     """What a person needs to go on after a failed program, and the same as fields.
 
     With a ``code`` the other pods go on, and it is what ``exposer up`` exits with in the end.
     """
     tail = log_tail(error.program.log, causes=not error.program.documented)
     lines = [f"{error}; the end of its log, {error.program.log}:", *(f"    {line}" for line in tail)]
+    lines += _stated(document, error.program.environment.get("CHAIN_ID", ""), cause_of(tail)) if document else ()
     if error.code == ExitCode.CONFLICT and error.program.documented:
         lines.append("The network was set up with other inputs. Give it those, or start over: exposer up --force")
     if code is None:
@@ -72,13 +75,14 @@ def failure_text(error: ProgramFailedError, state: State, *, code: int | None = 
     return "\n".join(lines), {**fields, "tail": tail}
 
 
-def log_tail(path: Path, *, causes: bool = False) -> list[str]:
-    """The last lines of a log; with ``causes`` those from a Go program's last cause on, a stack or its help is below.
-
-    The cause is what begins with one of `GO_CAUSES`.
-    """
-    with path.open("rb") as stream:
-        stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-        lines = stream.read().decode(errors="replace").splitlines()
-    found = [place for place, line in enumerate(lines) if causes and line.startswith(GO_CAUSES)]
-    return lines[found[-1] :][:_TAIL_LINES] if found else lines[-_TAIL_LINES:]
+def _stated(document: Document, chain: str, cause: str) -> Iterator[str]:
+    """Where the network file says what the variables are that a step's error names."""
+    for place, one in enumerate(document.network.chains):
+        if one.id != chain:
+            continue
+        own = {entry.name: ("env", at) for at, entry in enumerate(one.env)}
+        for variable in dict.fromkeys(re.findall(r"[A-Z][A-Z0-9_]+", cause)):
+            field: Sequence[str | int] = own.get(variable) or FIELDS.get(variable, "").split(".")
+            at = ("chains", place, *field)
+            if at in document.source.places:
+                yield document.source.fault(at, f"this is {variable}")

@@ -18,12 +18,14 @@ from typing import cast
 from exposer import log as logs
 from exposer.errors import ExposerError, TimedOutError
 from exposer.log import LogFormat
+from exposer.network.cause import briefly, cause_of
 from exposer.network.document import Document
 from exposer.network.events import SIDECARS, Event
 from exposer.network.local import detach, display
 from exposer.network.local.binaries import find_binaries
 from exposer.network.local.bringup import BringUp, Programs
 from exposer.network.local.child import kill_leftovers
+from exposer.network.local.log_file import log_tail
 from exposer.network.local.losses import Losses, exit_code
 from exposer.network.local.ports import Held
 from exposer.network.local.prepare import Prepared, prepare
@@ -75,7 +77,7 @@ def _hold(options: UpOptions, document: Document, binaries: dict[str, str], read
             with display.choose(prepared.plan, options.log_format) as shown:
                 return asyncio.run(_Run(options, prepared, shown, ready).to_the_end())
         except ProgramFailedError as error:
-            text, fields = failure_text(error, state)
+            text, fields = failure_text(error, state, document)
             log.error("%s", text, extra={"fields": fields})  # noqa: TRY400 - the step's log is the cause
             return exit_code(error)
         finally:
@@ -95,7 +97,7 @@ class _Run:
         self._ended = asyncio.Event()
         self._forced = asyncio.Event()
         self._signal = 0
-        self._doing: dict[str, str] = {}
+        self._doing: dict[str, Event] = {}
         self._reasons: dict[str, str] = {}
         builds = any(pod.builds for pod in prepared.plan.pods)
         self._limit = options.timeout or (_LIMIT_OF_BUILDS if builds else _LIMIT)
@@ -148,27 +150,34 @@ class _Run:
             return bringing.result()
         if self._ended.is_set():
             return None
-        waiting = ", ".join(f"{pod} ({doing})" for pod, doing in self._doing.items() if doing != "ready")
+        waiting = "".join(f"\n    {self._at(event)}" for event in self._doing.values() if event.what != "ready")
         raise TimedOutError(
-            f"the network is not up after {self._limit:g} s; not ready: {waiting}; the logs in "
-            f"{self._options.state.root} tell more, --timeout gives it longer"
+            f"the network is not up after {self._limit:g} s; the logs in {self._options.state.root} tell more, "
+            f"--timeout gives it longer; not ready:{waiting}"
         )
 
     def _tell(self, event: Event) -> None:
         """Keep what each pod does, for who asks why it takes so long, and show it."""
         if event.pod and event.program not in SIDECARS:
-            self._doing[event.pod] = f"{event.program} {event.what}".strip()
+            self._doing[event.pod] = event
         self._shown.tell(event)
 
+    def _at(self, event: Event) -> str:
+        """What a pod does, and why that takes so long: what was told of it, or what the program has said last."""
+        log_path = self._options.state.log(event.pod, event.program)
+        why = event.detail or (briefly(cause_of(log_tail(log_path))) if event.program and log_path.exists() else "")
+        return f"{event.pod}: {event.program} {event.what}".rstrip() + (f": {why}" if why else "")
+
     def _say(self, statuses: Sequence[PodStatus], losses: Losses) -> None:
+        state = self._options.state
         for error in losses.errors.values():
             if isinstance(error, ProgramFailedError):
-                text, fields = failure_text(error, self._options.state, code=losses.exit_code)
+                text, fields = failure_text(error, state, self._prepared.document, code=losses.exit_code)
                 log.error("%s", text, extra={"fields": fields})
         if self._options.log_format == "json":
             text = json.dumps(report(statuses)) + "\n"
         else:
-            text = summary_text(self._prepared, statuses, self._options.state)
+            text = summary_text(self._prepared, statuses, state)
         self._shown.say(text)
         self._ready(losses.exit_code)
 

@@ -10,13 +10,14 @@ from rich.console import Console
 
 from exposer import log as logs
 from exposer.errors import MismatchError
-from exposer.network.document import embedded_document
+from exposer.network.document import embedded_document, load_document
 from exposer.network.events import Event
 from exposer.network.local.display import Lines, LiveTable, choose
+from exposer.network.local.log_file import log_tail
 from exposer.network.local.pods_table import pods_table
 from exposer.network.local.processes import ProgramFailedError
 from exposer.network.local.state import PodRecord, State
-from exposer.network.local.summary import failure_text, log_tail
+from exposer.network.local.summary import failure_text
 from exposer.network.local.survey import FaucetStatus, NodeStatus, PodStatus, Survey, agree, genesis_first
 from exposer.network.plan import Plan, build_plan
 
@@ -162,12 +163,36 @@ def test_a_failure_shows_the_end_of_the_log_and_the_way_on(tmp_path: Path) -> No
     assert log_tail(program.log)[0] == "line 85"
 
 
-@pytest.mark.parametrize("cause", ["panic: no coin nonsense", "Error: unknown command"])
+def test_a_failure_shows_where_the_file_says_so(tmp_path: Path) -> None:
+    """A variable that a step's error names is a field, or an entry of ``env``, of the chain in the network file."""
+    (tmp_path / "network.yaml").write_text(
+        "name: a\nchains:\n- {id: b-1, name: cometbft, numValidators: 1}\n"
+        "- id: a-1\n  name: simapp\n  numValidators: 1\n"
+        "  prefix: cosmosx\n  commission: {rate: 0.15}\n  env:\n  - {name: A, value: b}\n  - {name: MY_OWN, value: b}\n"
+    )
+    program = replace(stand_in(tmp_path, "", name="init-genesis"), environment={"CHAIN_ID": "a-1"})
+    program.log.write_text(
+        "2026-01-01T00:00:00+0000 ERROR init-genesis: BECH32_PREFIX, COMMISSION_RATE, MY_OWN: no; DENOM\n"
+    )
+    text, _ = failure_text(ProgramFailedError(program, 3), State(tmp_path), load_document(tmp_path / "network.yaml"))
+
+    assert [line.rpartition("/")[2] for line in text.splitlines() if "this is" in line] == [
+        "network.yaml:7: chains[1].prefix: this is BECH32_PREFIX",
+        "network.yaml:8: chains[1].commission.rate: this is COMMISSION_RATE",
+        "network.yaml:11: chains[1].env[1]: this is MY_OWN",
+    ]
+
+
+@pytest.mark.parametrize(
+    "cause",
+    ["panic: no coin nonsense", "Error: unknown command", '8:18PM ERR failure when running app err="no validator"'],
+)
 def test_a_failed_node_shows_its_cause_and_not_what_is_below_it(tmp_path: Path, cause: str) -> None:
     """A Go program writes a stack, or its whole help, below the cause; of several starts the last one counts."""
     program = stand_in(tmp_path, "", name="node", documented=False)
     stack = "".join(f"frame {number}\n" for number in range(100))
-    program.log.write_text(f"panic: before\n{stack}{cause}\n{stack}")
+    coloured = cause.replace("ERR", "\x1b[31mERR\x1b[0m")
+    program.log.write_text(f"panic: before\n{stack}{coloured}\n{stack}")
     text, _ = failure_text(ProgramFailedError(program, 2), State(tmp_path))
 
     assert text.splitlines()[1].strip() == cause
