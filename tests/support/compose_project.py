@@ -139,6 +139,15 @@ _NETWORKS = itertools.cycle(range(226 + _WORKER % _WORKERS, 244, _WORKERS))
 """Second numbers of addresses below 10 that no other project of these tests has, on so many workers."""
 
 
+def _free_network() -> int:
+    """The next that no network of the engine has: a run that was killed may have left some."""
+    listed = docker("network", "ls", "--quiet").split()
+    form = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
+    command = ["docker", "network", "inspect", "--format", form, *listed]
+    taken = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False).stdout  # some are gone
+    return next(number for number in itertools.islice(_NETWORKS, 18) if f"10.{number}." not in taken)
+
+
 @contextmanager
 def compose_project(directory: Path, scratch: Path) -> Iterator[ComposeProject]:
     """The project in ``directory`` under a name of its own, and nothing of it afterwards."""
@@ -148,7 +157,7 @@ def compose_project(directory: Path, scratch: Path) -> Iterator[ComposeProject]:
     override = scratch / "override.yaml"
     override.write_text(f"services:\n{quiet}", encoding="utf-8")
     # the next network, not any: two projects may be there at a time, and Docker refuses what overlaps
-    project = ComposeProject(f"test-{uuid.uuid4().hex[:8]}", (file, override), f"10.{next(_NETWORKS)}")
+    project = ComposeProject(f"test-{uuid.uuid4().hex[:8]}", (file, override), f"10.{_free_network()}")
     try:
         yield project
     finally:
