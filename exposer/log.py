@@ -32,7 +32,7 @@ class _Handler(logging.StreamHandler[TextIO]):
     """A log that cannot be written, on a full disk say, is no reason to fail, and has no place for a stack about it."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as the library has it
-        """Pass over what the system refuses; a message that is wrong is a fault of ours, which is told."""
+        """Ignore what the system refuses; a wrong message is a fault of ours, and is shown."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
 
@@ -52,7 +52,6 @@ def _let_go() -> None:
 
 def configure(log_format: LogFormat = "text", level: LogLevel = "info") -> None:
     """Send every logger's lines to stderr; safe to call again."""
-    outlive_stderr()
     handler = _Handler(sys.stderr)
     text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z")
     handler.setFormatter(_JsonFormatter() if log_format == "json" else text)

@@ -126,12 +126,11 @@ class Download:
                 raise TemporaryError(f"it comes encoded as {encoding!r}, which was not asked for")
             if stream.status == 206 and missing:  # noqa: PLR2004 - Partial Content
                 self._continue(stream)
-                self._need_room()
             elif stream.status == 200:  # noqa: PLR2004 - OK
                 self._start_over(Promise.read(stream))
-                self._need_room()
             else:
                 self._refuse(stream)
+            self._need_room()
             for chunk in stream.chunks():
                 self._take(chunk)
                 if not self._patience.left:

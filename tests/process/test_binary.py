@@ -37,7 +37,7 @@ def test_a_refusal_is_told_without_the_help(tmp_path: Path, printed: str) -> Non
 
 
 def test_a_panic_keeps_its_cause(tmp_path: Path) -> None:
-    """Of a Go program that panics the cause is told, and not the stack below it; it would panic again."""
+    """When a Go program panics, the error has the cause without the stack; a retry would panic again."""
     stack = "".join(f"main.f{number}(...)\\n\\tmain.go:{number}\\n" for number in range(40))
     with pytest.raises(BinaryFailedError) as caught:
         binary(tmp_path, f'printf "panic: the cause\\n\\ngoroutine 1 [running]:\\n{stack}" >&2; exit 2').run("init")
@@ -55,7 +55,7 @@ def test_a_panic_keeps_its_cause(tmp_path: Path) -> None:
     ],
 )
 def test_what_the_runtime_lacks_is_temporary(words: str, tmp_path: Path) -> None:
-    """No memory and no thread are no answer to what was asked; the cause is told, and no stack."""
+    """Missing memory or threads can be there at the next try; the error has the cause without the stack."""
     stack = "runtime stack:\\n" + "runtime.newobject(0x43)\\n" * 40 + "\\ngoroutine 1 [running]:\\nmain.f()\\n"
     with pytest.raises(TemporaryError, match=words) as caught:
         binary(tmp_path, f'printf "{words}\\n\\n{stack}" >&2; exit 2').run("init")
@@ -64,13 +64,13 @@ def test_what_the_runtime_lacks_is_temporary(words: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("words", ["fatal error: all goroutines are asleep - deadlock!", "panic: out of gas"])
 def test_what_it_does_by_itself_is_a_refusal(words: str, tmp_path: Path) -> None:
-    """It would do so again."""
+    """A deadlock or a panic would come again at the next try."""
     with pytest.raises(BinaryFailedError, match=words):
         binary(tmp_path, f'printf "{words}\\n\\ngoroutine 1 [running]:\\nmain.f()\\n" >&2; exit 2').run("init")
 
 
 def test_a_wrapper_whose_binary_was_killed_is_temporary(tmp_path: Path) -> None:
-    """As a shell tells of it."""
+    """A shell reports this as exit code 137."""
     with pytest.raises(TemporaryError):
         binary(tmp_path, "sh -c 'kill -KILL $$'; exit $?").run("init")
 

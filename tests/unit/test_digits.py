@@ -1,4 +1,4 @@
-"""A digit is one of ten: what Python counts as decimal besides is no number in a setting, a flag or a request."""
+"""Settings, flags and requests take the digits 0 to 9 only; Python itself accepts those of other scripts too."""
 
 import re
 
@@ -21,7 +21,7 @@ def test_a_duration(text: str) -> None:
 
 
 def test_a_height_of_a_gate() -> None:
-    """The form of the condition is told."""
+    """The error shows how to write the condition."""
     with pytest.raises(ExposerError, match="height:N"):
         parse_condition(f"height:{THREE}")
 
@@ -31,7 +31,7 @@ def test_a_height_of_a_gate() -> None:
     [["up", "--validators", THREE], ["logs", "--tail", THREE], ["keys", "new", "f", "--words", "\u0661\u0662"]],
 )
 def test_a_flag(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """It is a usage error that has the text in it."""
+    """It is a usage error that shows the text."""
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == ExitCode.USAGE
@@ -39,7 +39,7 @@ def test_a_flag(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_no_pattern_takes_more() -> None:
-    """``[0-9]`` stands for a digit, for Python's short forms take hundreds of them."""
+    """Our modules write ``[0-9]``, because Python's short forms match hundreds of digits."""
     modules = [path for package in ("exposer", "init_scripts") for path in (ROOT / package).rglob("*.py")]
     assert [
         str(path)

@@ -44,12 +44,7 @@ def test_what_is_cut_is_resumed(tmp_path: Path, script: Script, sha256: str) -> 
         (answer(429), "", TemporaryError, "answers 429"),
         (answer(503), "", TemporaryError, "answers 503"),
         (raw(head(200, {}) + GENESIS), "", BadInputError, "set GENESIS_FROM_SHA256"),
-        (
-            raw(head(200, {"content-length": 10**17})),
-            "",
-            TemporaryError,
-            "has room for",
-        ),
+        (raw(head(200, {"content-length": 10**17})), "", TemporaryError, "has room for"),
         (answer(200, b"\x1f\x8b" + GENESIS), "", BadInputError, "is compressed; unpack it"),
         (answer(200, b"<html>"), "", BadInputError, "is no JSON object"),
         (answer(200, GENESIS[:-1]), "", BadInputError, "cut off: it ends at byte"),
