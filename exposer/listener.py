@@ -9,6 +9,8 @@ import socket
 
 log = logging.getLogger(__name__)
 BACKLOG = 2048  # a thousand gates may knock at the same moment
+RECEIVED = 16 << 10
+"""Bytes that the kernel may hold for a connection that is not read; a request has no more."""
 AT_ONCE = 16
 """Connections that are taken in one turn of the loop, so that the limits hold before the next come."""
 
@@ -59,6 +61,7 @@ class Listener(socket.socket):
     def __init__(self, bound: socket.socket, handshakes: Handshakes | None) -> None:
         """``bound`` is used up; ``handshakes`` where its connections begin with one."""
         super().__init__(bound.family, bound.type, bound.proto, fileno=bound.detach())
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)  # its connections have what it has
         self._handshakes = handshakes
         self._told = False
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

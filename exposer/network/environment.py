@@ -284,6 +284,7 @@ def of_exposer(chain: Chain, pod: str, steps: Sequence[str], site: Site) -> dict
         "HOSTNAME": pod,
         "EXPOSER_HOME": _home(site, chain, pod),
         "EXPOSER_HOST": site.bind_host,
+        "PYTHONMALLOC": "malloc",  # so that what a crowd needed is given back (exposer.server.memory)
         "EXPOSER_HTTP_PORT": str(ports.exposer),
         "EXPOSER_STATUS_URL": _rpc(pod, site),
         "EXPOSER_STEPS": ",".join(steps),

@@ -10,6 +10,8 @@ from typing import Literal
 
 KEPT = 256
 """How many ended downloads are remembered."""
+_MEMORY = 4 << 20  # bytes that all downloads hold of their files, as long as there are not too many
+_LEAST, _MOST = 8 << 10, 256 << 10  # bytes of one of them
 
 
 @dataclass
@@ -50,6 +52,11 @@ class Fetches:
     def __iter__(self) -> Iterator[Fetch]:
         yield from self._ended.values()
         yield from self._running.values()
+
+    @property
+    def share(self) -> int:
+        """Bytes of its file that a download may hold now; the more there are, the less."""
+        return min(max(_MEMORY // max(len(self), 1), _LEAST), _MOST)
 
     @contextmanager
     def running(self, artifact: str, peer: str, size: int) -> Iterator[Fetch]:

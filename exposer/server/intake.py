@@ -4,7 +4,7 @@ from exposer.server.problem import Code, ProblemError
 
 LONGEST_TARGET = 8000
 """Bytes of a request's target: what RFC 9112 section 3 asks every server to take."""
-LONGEST_HEAD = 64 << 10
+LONGEST_HEAD = 16 << 10
 """Bytes of a request's head, or of its trailer."""
 MOST_FIELDS = 100
 _LINE = len("GET  HTTP/1.1\r\n")
@@ -21,6 +21,8 @@ class Intake:
     def __init__(self) -> None:
         self.complete = False
         """Whether the request has come to its end."""
+        self.body_left = 0
+        """Bytes of a body of known length that have not come yet."""
         self._in_head = True
         self._head = 0
         self._fields = 0
@@ -57,17 +59,20 @@ class Intake:
         if self._head > LONGEST_HEAD or self._fields > MOST_FIELDS:
             raise ProblemError(Code.HEADERS_TOO_LARGE, "the request's head is too large")
 
-    def end_head(self) -> None:
-        """The head is complete, and an answer to it begins."""
+    def end_head(self, length: int) -> None:
+        """The head is complete, and an answer to it begins; a body of ``length`` bytes follows it."""
         self._in_head = False
+        self.body_left = length
 
     def body(self, size: int) -> None:
         """A part of the body."""
         self._told += size
+        self.body_left = max(self.body_left - size, 0)
 
     def end(self) -> None:
         """The request is complete."""
         self.complete = True
+        self.body_left = 0
 
     def fed(self, size: int) -> None:
         """The parser got ``size`` bytes, of which it told meanwhile."""

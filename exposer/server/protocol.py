@@ -3,21 +3,23 @@
 import asyncio
 import functools
 import itertools
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from socket import IPPROTO_TCP, TCP_NODELAY, TCP_USER_TIMEOUT
+from socket import IPPROTO_TCP, TCP_NODELAY, TCP_NOTSENT_LOWAT, TCP_USER_TIMEOUT
 from typing import Any
 
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from exposer.heads import PREFACE, known_version, literal_path
 from exposer.listener import Handshakes
 from exposer.server.intake import Intake
+from exposer.server.memory import Ebb
 from exposer.server.problem import Code, ProblemError
 from exposer.server.shortcut import Shortcut
 from exposer.server.tls import client_name
@@ -25,12 +27,13 @@ from exposer.server.traffic import Traffic
 from exposer.server.zerocopy import ZERO_COPY, offering
 from exposer.sockets import half_close
 
-PARSED_AHEAD = 4 << 10
-"""Bytes that are parsed at a time: how many requests may queue up behind one that is being answered."""
-MOST_HELD = 64 << 10
-"""Bytes behind these requests that are held; more are left to the kernel, and so to the client."""
+RESERVE = 16
+"""Connections beyond the limit, for probes alone: that others wait does not make a sidecar dead."""
+BUFFER = 16 << 10
+"""Bytes for each direction of a connection that are held before the other side has to wait."""
 _LINGER = 1.0  # seconds for a client that is turned away to read why
 _STILL_SENDING = {Code.URI_TOO_LONG, Code.HEADERS_TOO_LARGE}
+_PROBES = frozenset({b"/livez", b"/readyz", b"/readyz?node=synced", b"/readyz?node=moving"})
 _LOOKED_AT = 64  # connections that are looked at for one to end; looking at all would hold the others up
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]*")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"expect"})
@@ -64,6 +67,8 @@ class Protocol(HttpToolsProtocol):
         *,
         limits: Limits,
         traffic: Traffic,
+        ebb: Ebb,
+        places: "set[Protocol]",
         shortcut: Shortcut | None = None,
         handshakes: Handshakes | None = None,
     ) -> None:
@@ -73,51 +78,61 @@ class Protocol(HttpToolsProtocol):
         self._traffic = traffic
         self._shortcut = shortcut
         self._handshakes = handshakes
+        self._ebb = ebb
+        self._places = places  # of those whose requests are answered, whatever they ask for
         self._extensions: dict[str, Any] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._intake = Intake()
         self._held = bytearray()  # not parsed yet
+        self._before = b""  # the latest bytes that were, where the end of a head may have begun
         self._feeding = False
         self._is_short = False  # whether the latest request was answered by the shortcut
         self._deaf = False  # what comes is read and forgotten
         self._said_all = False  # the client, which may still listen
-        self._running: RequestResponseCycle | None = None  # the answer under way; uvicorn's `cycle` is the latest
+        self._aborted = False
 
     # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Take the client; where there are too many, in the place of another one or not at all."""
         super().connection_made(transport)
-        self.flow = _Flow(transport)
+        self._ebb.tell(self.server_state)
         # The kernel's limit holds for every way of sending, and for what is in its buffers when we are done.
         connection = transport.get_extra_info("socket")
         connection.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, int(self._limits.stall * 1000))
+        # What a client does not take stays in the file that it comes from, and not in memory, ours or the kernel's.
+        connection.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, BUFFER)
+        transport.set_write_buffer_limits(high=BUFFER)
         # asyncio sets it only where the listener names its protocol; a body must not wait for the head's delayed ACK.
         connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         if self._handshakes:
             self._handshakes.end(connection.fileno())
         tls = transport.get_extra_info("ssl_object")
-        self._extensions = {ZERO_COPY: {}} if tls is None else {"tls": {"client_cert_name": client_name(tls)}}
+        if tls is None:
+            self._extensions = {ZERO_COPY: {}}
+        else:
+            self._extensions = {"tls": {"client_cert_name": client_name(tls)}}
+            transport.set_read_buffer_limits(high=BUFFER)  # type: ignore[attr-defined]  # a TLS transport's own
         self._start_timer()
-        if len(self.connections) > self._limits.connections and not self._makes_room():
-            self._refuse(ProblemError(Code.BUSY, "too many connections are being answered"))
+        self._came = self.loop.time()
+        if len(self.connections) > self._limits.connections + RESERVE and not self._makes_room(self.connections):
+            self._refuse(_busy())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let everything go."""
         self._stop_timer()
         self._unset_keepalive_if_required()
-        self._drop_queue()
-        if self._running and self._answering:  # uvicorn tells the latest alone
-            self._running.disconnected = True
-            self._running.message_event.set()
+        self._drop_held()
+        self._places.discard(self)
         super().connection_lost(exc)
+        self._ebb.tell(self.server_state)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # uvicorn's never keeps the connection
         """A client that has said all may still listen, as nc does; one that waits for something has left.
 
         What it waits for may be long in coming, and whether anybody listens shows only in writing.
         """
-        if self._running is None or not self._answering or b"wait=" in self._running.scope["query_string"]:
+        if not (self._answering or self._held) or self._waits:
             return None
         self._said_all = ZERO_COPY in self._extensions  # TLS ends with either side
         return self._said_all
@@ -131,23 +146,33 @@ class Protocol(HttpToolsProtocol):
         self._feed()
 
     def _feed(self) -> None:
-        """Give the parser what is held, for as long as no requests queue up behind the one that is answered."""
+        """Give the parser what is held, up to the end of the request that is answered next."""
         self._feeding = True
-        while self._held and not self.pipeline and not self._deaf:
-            piece = bytes(self._held[:PARSED_AHEAD])
-            del self._held[:PARSED_AHEAD]
+        while self._held and not self._deaf and not (self._answering and self._intake.complete):
+            piece = bytes(self._held[: self._next()])
+            del self._held[: len(piece)]
+            self._before = piece[-3:]
             self._parse(piece)
         self._feeding = False
         if self.transport.is_closing():
             return
-        if len(self._held) <= MOST_HELD:
+        if len(self._held) <= BUFFER:
             self.transport.resume_reading()
+        elif self._waits:  # it could leave behind what is not read, and nobody would know
+            self.transport.abort()
         elif not self._said_all:  # else there is nothing more to read, and its end would be seen once more
             self.transport.pause_reading()
         if self._held or (self._intake.complete and self._answering):
             self._stop_timer()
         elif self.timeout_keep_alive_task is None and not self._deaf:
             self._start_timer()
+
+    def _next(self) -> int:
+        """How many bytes are parsed next: no more than one request has, so that none queues up behind another."""
+        if self._intake.body_left:
+            return self._intake.body_left
+        end = (self._before + self._held).find(b"\r\n\r\n")
+        return end + 4 - len(self._before) if end >= 0 else len(self._held)
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser; what it cannot read ends the connection."""
@@ -169,7 +194,12 @@ class Protocol(HttpToolsProtocol):
 
     @property
     def _answering(self) -> bool:
-        return self._running is not None and not self._running.response_complete
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn's type leaves out that there may be none yet
+        return cycle is not None and not cycle.response_complete
+
+    @property
+    def _waits(self) -> bool:
+        return self._answering and b"wait=" in self.cycle.scope["query_string"]
 
     # The parser's events
 
@@ -203,19 +233,20 @@ class Protocol(HttpToolsProtocol):
         lacking = not hosts and version == "1.1"
         if lacking or len(hosts) > 1 or version == "0.9" or not all(map(_HOST.fullmatch, hosts)):
             raise ProblemError(Code.BAD_REQUEST, "the request's version or host is wrong")
+        if not self._is_admitted():
+            raise _busy()
+        self._intake.end_head(sum(int(value) for name, value in self.headers if name == b"content-length"))
         if version != "1.1":
             self.expect_100_continue = False  # RFC 9110, 10.1.1
         elif self._shortcut and self._is_simple():
             whole = self._shortcut.answer(self.url, self.server_state.default_headers)
             if whole is not None:
-                self._intake.end_head()
                 self._is_short = True
                 self.transport.write(whole)
                 self.on_response_complete()
                 return
         super().on_headers_complete()
         self.scope["path"] = literal_path(self.scope["raw_path"])
-        self._intake.end_head()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body, which nobody here reads."""
@@ -231,8 +262,7 @@ class Protocol(HttpToolsProtocol):
     def _is_simple(self) -> bool:
         """A bare GET on an idle connection that stays open."""
         return (
-            not self._answering
-            and not self.flow.write_paused
+            not self.flow.write_paused
             and self.parser.get_method() == b"GET"
             and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()
@@ -244,12 +274,16 @@ class Protocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._held and not self._feeding:
             self.loop.call_soon(self._go_on)
-        elif self._said_all and not self._answering:
-            self.transport.close()
+        self._end_if_all_is_said()
 
     def _go_on(self) -> None:
         self._unset_keepalive_if_required()
         self._feed()
+        self._end_if_all_is_said()
+
+    def _end_if_all_is_said(self) -> None:
+        if self._said_all and not self._held and not self._answering:
+            self.transport.close()
 
     # The end
 
@@ -268,7 +302,6 @@ class Protocol(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._running = cycle
         super()._start_asgi_task(cycle, offering(app, cycle) if ZERO_COPY in self._extensions else app)
 
     def _start_timer(self) -> None:
@@ -291,37 +324,52 @@ class Protocol(HttpToolsProtocol):
     @property
     def waiting_since(self) -> float | None:
         """When, on the loop's clock, this connection began to wait for its client; None while the client waits."""
-        if self._answering or self.transport.is_closing():
+        if self._answering or self._aborted:
             return None
+        if self.transport.is_closing():
+            return -math.inf  # TLS waits for the client's word
         if self.timeout_keep_alive_task:
             return self.timeout_keep_alive_task.when() - self.timeout_keep_alive
         return self._timer.when() - self._limits.request if self._timer else None
 
-    def _makes_room(self) -> bool:
-        """Whether another connection, of some the one that has waited for its client for longest, could be ended."""
+    def _is_admitted(self) -> bool:
+        """Whether the request may be answered: that of a client with a place, or a probe."""
+        if self not in self._places and (
+            len(self._places) < self._limits.connections or self._makes_room(self._places)
+        ):
+            self._places.add(self)
+        return self in self._places or self.url in _PROBES
+
+    def _makes_room(self, among: Iterable[object]) -> bool:
+        """Whether an earlier connection could be ended: of some, the one that has waited for its client for longest."""
         waiting = (
             (since, id(one), one)
-            for one in self.connections
-            if isinstance(one, Protocol) and one is not self and (since := one.waiting_since) is not None
+            for one in among
+            if isinstance(one, Protocol) and (since := one.waiting_since) is not None and since < self._came
         )
         found = list(itertools.islice(waiting, _LOOKED_AT))
         if found:
-            min(found)[2].transport.abort()
+            ended = min(found)[2]
+            ended.abort()
         return bool(found)
 
-    def _drop_queue(self) -> None:
+    def abort(self) -> None:
+        """End it now, and let another have its place."""
+        self._aborted = True
+        self._places.discard(self)
+        self.transport.abort()
+
+    def _drop_held(self) -> None:
         self._held.clear()
-        self.pipeline.clear()
         if not self.transport.is_closing():
             self.transport.resume_reading()
 
     def _refuse(self, problem: ProblemError) -> None:
         """Answer with the problem and end; behind an answer that is under way, or was given, there is no second."""
         self._stop_timer()
-        self._drop_queue()
+        self._drop_held()
         self._deaf = True
-        if self._running and self._answering:
-            self.cycle = self._running  # the latest, for uvicorn, now that the queue is gone
+        if self._answering:
             self.cycle.keep_alive = False
         elif self._intake.in_body:
             self.transport.close()
@@ -345,20 +393,14 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
 
+def _busy() -> ProblemError:
+    return ProblemError(Code.BUSY, "too many connections are being answered")
+
+
 def _another_version() -> ProblemError:
     return ProblemError(Code.VERSION_NOT_SUPPORTED, "this server speaks HTTP/1.1")
 
 
-class _Flow(FlowControl):
-    """Reading is paused by what is held, not by uvicorn's queue: a client that leaves is to be noticed."""
-
-    def pause_reading(self) -> None:
-        """Nothing."""
-
-    def resume_reading(self) -> None:
-        """Nothing."""
-
-
-def protocol(limits: Limits, traffic: Traffic, shortcut: Shortcut | None, handshakes: Handshakes | None) -> Any:
-    """What uvicorn calls for each connection; ``handshakes`` where it begins with one."""
-    return functools.partial(Protocol, limits=limits, traffic=traffic, shortcut=shortcut, handshakes=handshakes)
+def protocol(limits: Limits, traffic: Traffic, ebb: Ebb, **more: Any) -> Any:
+    """What uvicorn calls for each connection; ``more`` is what `Protocol` takes besides."""
+    return functools.partial(Protocol, limits=limits, traffic=traffic, ebb=ebb, places=set(), **more)

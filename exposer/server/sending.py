@@ -22,7 +22,7 @@ from exposer.server.view import Verdict
 from exposer.server.zerocopy import ZERO_COPY
 
 CHUNK = 256 * 1024
-"""Bytes read at a time where the kernel does not send, and so about what such a download costs in memory."""
+"""Bytes at the end of a file that are read and compared before they are sent."""
 SEGMENT = 4 << 20
 """Bytes that the kernel is asked to send at a time; between two of them other requests have their turn."""
 
@@ -84,7 +84,7 @@ class FileAnswer(StreamingResponse):
             start, is_large = piece.start, len(piece) > SEGMENT
             while left := piece.stop - start:
                 by_kernel = self._zero_copy and is_large and left > CHUNK
-                size = min(SEGMENT, left - CHUNK) if by_kernel else min(CHUNK, left)
+                size = min(SEGMENT, left - CHUNK) if by_kernel else min(self._fetches.share, left)
                 yield _Part(Span(start, start + size), follows or size < left, by_kernel)
                 start += size
 

@@ -17,7 +17,8 @@ from exposer.duration import parse_duration
 from exposer.errors import ExposerError
 from exposer.listener import AT_ONCE, BACKLOG, Handshakes, Listener, most_connections
 from exposer.server.app import create_app
-from exposer.server.protocol import Limits, protocol
+from exposer.server.memory import Ebb, memory_limit
+from exposer.server.protocol import RESERVE, Limits, protocol
 from exposer.server.settings import ServerSettings, strange_names
 from exposer.server.shortcut import Shortcut
 from exposer.server.sidecar import Sidecar
@@ -27,6 +28,11 @@ from exposer.sockets import address, bind, end_by
 
 logger = logging.getLogger(__name__)
 _OTHER_DESCRIPTORS = 80  # the loop's, the log's, the volume's, and those of connections that are just being ended
+_OTHER_MEMORY = 96 << 20  # bytes: the program itself, and what looks at the volume take
+_MEMORY = 128 << 10
+"""Bytes that a connection takes at most, of ours and the kernel's (tests/load/test_greed.py)."""
+_MEMORY_OF_TLS = 144 << 10
+"""So many more with TLS."""
 _HANDSHAKES = 1024  # at the same time, as far as there may be so many connections
 _HEADERS = [
     ("x-content-type-options", "nosniff"),
@@ -74,12 +80,12 @@ def make_server(settings: ServerSettings) -> "Server":
     # A request that has to be checked first goes the long way.
     shortcut = None if settings.token_file or settings.tls_client_ca_file else Shortcut(sidecar.watch, sidecar.traffic)
     context = server_context(settings)
-    limits = _limits(settings, descriptors=4 if context else 3)
+    limits = _limits(settings, secure=context is not None)
     handshakes = Handshakes(min(limits.connections, _HANDSHAKES) + AT_ONCE) if context else None
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http=protocol(limits, sidecar.traffic, shortcut, handshakes),
+        http=protocol(limits, sidecar.traffic, Ebb(), shortcut=shortcut, handshakes=handshakes),
         headers=_HEADERS,
         ws="none",
         lifespan="on",
@@ -98,9 +104,14 @@ def make_server(settings: ServerSettings) -> "Server":
     return Server(config, sidecar, limits, handshakes)
 
 
-def _limits(settings: ServerSettings, *, descriptors: int) -> Limits:
-    """The limits, with so many ``descriptors`` for a connection: its own, a download's two, and its handshake's."""
-    most = most_connections(settings.max_connections, others=_OTHER_DESCRIPTORS, each=descriptors)
+def _limits(settings: ServerSettings, *, secure: bool) -> Limits:
+    """The limits; a connection needs its own descriptor, a download two, and a TLS handshake one."""
+    each = 4 if secure else 3
+    most = most_connections(settings.max_connections, others=_OTHER_DESCRIPTORS + RESERVE * each, each=each)
+    memory = memory_limit()
+    if memory is not None and (possible := (memory - _OTHER_MEMORY) // (_MEMORY + _MEMORY_OF_TLS * secure)) < most:
+        most = max(possible, RESERVE)
+        logger.info("at most %d connections, because the memory limit is %d MiB", most, memory >> 20)
     return Limits(most, parse_duration(settings.request_timeout), parse_duration(settings.stall_timeout))
 
 

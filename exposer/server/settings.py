@@ -90,7 +90,8 @@ class ServerSettings(Settings):
     max_connections: int = Field(
         default=4096,
         ge=1,
-        description="connections at the same time; one more takes the place of an idle one, or gets a 503",
+        description="connections at the same time, as far as the memory limit allows them; one more takes the place "
+        "of an idle one, or gets a 503",
     )
     request_timeout: str = Field(default="10s", description="how long a client may take to send a request")
     idle_timeout: str = Field(default="65s", description="how long a connection may stay open between requests")

@@ -130,6 +130,7 @@ def test_the_environment_of_both_roles(tmp_path: Path) -> None:
     }
     assert validator.exposer.environment == {
         "HOSTNAME": "cosmoshub-4-validator-0",
+        "PYTHONMALLOC": "malloc",
         "EXPOSER_HOME": "/node/cosmoshub-4-validator-0",
         "EXPOSER_HOST": "0.0.0.0",
         "EXPOSER_HTTP_PORT": "8081",
