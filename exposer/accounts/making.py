@@ -93,8 +93,8 @@ def throwaway_keys(network: str, counts: Mapping[str, int]) -> Secret:
     return _filled({}, counts, mnemonic)
 
 
-def check_keys(path: Path, *, validators: int, faucet: bool = False) -> None:
-    """Whether a keys file serves a genesis pod, ``validators`` validator pods, and perhaps a faucet.
+def check_keys(path: Path, *, validators: int, faucet: bool = False, relayers: int = 0) -> None:
+    """Whether a keys file serves a genesis pod, ``validators`` validator pods, so many relayers, and perhaps a faucet.
 
     Raises:
         BadInputError: it does not; the text quotes nothing of the file.
@@ -104,6 +104,8 @@ def check_keys(path: Path, *, validators: int, faucet: bool = False) -> None:
         raise BadInputError(f"{path} has no genesis key; add one entry to the role genesis")
     if validators:
         keys.at("validators", validators - 1)
+    if relayers:
+        keys.at("relayers", relayers - 1)
     if faucet and not keys.role("faucet"):
         raise BadInputError(f"{path} has no key for the faucet; add one entry to the role faucet")
 

@@ -64,7 +64,7 @@ def faults(network: Network, directory: Path) -> Iterator[Fault | Clash]:
         needed = max(chain.num_validators for chain in network.chains) - 1
         try:
             faucet = any(faucet_of(network, chain) for chain in network.chains)
-            check_keys(directory / network.keys, validators=needed, faucet=faucet)
+            check_keys(directory / network.keys, validators=needed, faucet=faucet, relayers=len(network.relayers))
         except BadInputError as error:
             yield ("keys",), str(error)
 

@@ -12,7 +12,7 @@ from exposer.network.file.explain import explain
 from exposer.network.file.include import load_source
 from exposer.network.file.model import Network
 from exposer.network.file.outside import take_outside
-from exposer.network.file.source import Location, Source, refusal
+from exposer.network.file.source import Location, Source, refusal, spell
 
 DEFAULT_CHAIN = "cometbft"
 DEFAULT_VALIDATORS = 4
@@ -83,11 +83,12 @@ def _check(source: Source, directory: Path, *, strict: bool) -> Document:
         faults += [source.fault(*fault) for fault in checks.faults(network, directory)]
     if faults:
         raise refusal(faults)
-    return Document(network, source, _warnings(source, outside), directory)
+    return Document(network, source, _warnings(source, network, outside), directory)
 
 
-def _warnings(source: Source, outside: list[Location]) -> tuple[str, ...]:
+def _warnings(source: Source, network: Network, outside: list[Location]) -> tuple[str, ...]:
     if not outside:
         return ()
-    names = ", ".join(dict.fromkeys(str(location[-1]) for location in outside))
-    return (f"{source.name}: {names}: not exposer's job, left out (--strict refuses them)",)
+    names = ", ".join(dict.fromkeys(spell(at) if at[0] == "exposer" else str(at[-1]) for at in outside))
+    funded = "; the accounts of the relayers are funded all the same" if network.relayers else ""
+    return (f"{source.name}: {names}: not exposer's job, left out (--strict refuses them){funded}",)

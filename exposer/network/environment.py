@@ -41,7 +41,7 @@ _RESERVED = (
     " P2P_PORT RPC_PORT REST_PORT GRPC_PORT GRPC_WEB_PORT JSON_RPC JSON_RPC_PORT WS_PORT JSON_RPC_METRICS_PORT"
     " METRICS_PORT METRICS NODE_URL"
     " TIMEOUT_PROPOSE TIMEOUT_PROPOSE_DELTA TIMEOUT_PREVOTE TIMEOUT_PREVOTE_DELTA"
-    " TIMEOUT_PRECOMMIT TIMEOUT_PRECOMMIT_DELTA TIMEOUT_COMMIT"
+    " TIMEOUT_PRECOMMIT TIMEOUT_PRECOMMIT_DELTA TIMEOUT_COMMIT TIME_IOTA_MS"
     " NETWORK_STATE"  # by it `exposer up` finds the processes of its network again
     " MONIKER TIMEOUT"  # one name for all peers, and one limit for steps that mean different things by it
     " HOME PATH PYTHONPATH PYTHONHOME"  # by these a step finds itself and its tools
@@ -108,7 +108,7 @@ def of_chain(network: Network, chain: Chain, facts: ChainFacts, site: Site) -> d
         "CHAIN_DRIVER": facts.driver,
         "CHAIN_ID": chain.id,
         "KEYS_CONFIG": site.keys,
-        "NUM_RELAYERS": "0",  # relayers are another tool's, and so are their accounts
+        "NUM_RELAYERS": str(len(network.relayers)),
         "BIND_HOST": site.bind_host,
         "METRICS": str(chain.metrics).lower(),
         **(accounts if facts.driver == "cosmos" else {}),
@@ -176,11 +176,28 @@ def node_ports(chain: Chain, ports: PodPorts) -> dict[str, int]:
     return {name: getattr(ports, name) for name in names}
 
 
-def of_scripts(chain: Chain, step: str, scripts: Collection[str], site: Site) -> dict[str, str]:
-    """What tells a step of the ``scripts`` of the network file that are for it."""
+_TIMEOUTS = {
+    "TIME_IOTA_MS": "1000",
+    "TIMEOUT_PROPOSE": "3s",
+    "TIMEOUT_PROPOSE_DELTA": "500ms",
+    "TIMEOUT_PREVOTE": "1s",
+    "TIMEOUT_PREVOTE_DELTA": "500ms",
+    "TIMEOUT_PRECOMMIT": "1s",
+    "TIMEOUT_PRECOMMIT_DELTA": "500ms",
+}
+"""CometBFT's own defaults (``config/config.go``), and Tendermint's of a block time's unit."""
+
+
+def of_scripts(network: Network, chain: Chain, step: str, scripts: Collection[str], site: Site) -> dict[str, str]:
+    """What tells a step of the ``scripts`` of the network file that are for it, and what they find besides.
+
+    Scripts that were written for Starship read every timeout, whether the file states it or not.
+    """
     place = site.directory("scripts", "", chain.id)
     mine = {SCRIPT: step, **({UPDATE_SCRIPT: UPDATE} if step == "init-genesis" else {})}
-    return {variable: f"{place}/{name}" for variable, name in mine.items() if name in scripts}
+    found = {variable: f"{place}/{name}" for variable, name in mine.items() if name in scripts}
+    stated = {name.upper(): str(value) for name, value in network.timeouts.model_dump(exclude_none=True).items()}
+    return {**_TIMEOUTS, **stated, **found} if found else {}
 
 
 def _file(site: Site, chain: Chain, name: str) -> str:
@@ -264,8 +281,9 @@ def _rpc(pod: str, site: Site) -> str:
     return f"http://{site.beside(pod, 'node')}:{site.ports(pod).rpc}"
 
 
-def of_faucet(faucet: Faucet, chain: Chain, pod: str, site: Site) -> dict[str, str]:
+def of_faucet(network: Network, faucet: Faucet, chain: Chain, pod: str, site: Site) -> dict[str, str]:
     """What the faucet of a genesis pod is told."""
+    cooldown = faucet.cooldown or ("0s" if network.throwaway else None)
     facts, ports = resolve(chain), site.ports(pod)
     return {
         "FAUCET_DIR": site.directory("faucet", pod, chain.id),
@@ -273,7 +291,7 @@ def of_faucet(faucet: Faucet, chain: Chain, pod: str, site: Site) -> dict[str, s
         "FAUCET_PORT": str(ports.faucet),
         "FAUCET_DRAIN": "15s",  # below the 20 s after which `exposer up` kills
         "NODE_URL": _rpc(pod, site),
-        **_given(GAS_PRICES=facts.gas_prices, FAUCET_AMOUNT=faucet.amount, FAUCET_COOLDOWN=faucet.cooldown),
+        **_given(GAS_PRICES=facts.gas_prices, FAUCET_AMOUNT=faucet.amount, FAUCET_COOLDOWN=cooldown),
     }
 
 

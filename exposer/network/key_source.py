@@ -7,9 +7,18 @@ from exposer.accounts.making import grow_keys, throwaway_keys
 from exposer.accounts.secret import Secret
 from exposer.errors import BadInputError, from_input_error
 from exposer.network.document import Document
+from exposer.network.file.model import Network
 
-COUNTS: Mapping[str, int] = {"genesis": 1, "validators": 1, "faucet": 1, "keys": 3}
-"""One entry for the validators serves any number of them, by HD address index: a StatefulSet may be scaled."""
+_COUNTS: Mapping[str, int] = {"genesis": 1, "validators": 1, "faucet": 1, "keys": 3}
+
+
+def counts(network: Network) -> dict[str, int]:
+    """How many entries of each role fresh keys have.
+
+    One for the validators serves any number of them, by HD address index: a StatefulSet may be scaled. So does one for
+    the relayers.
+    """
+    return {**_COUNTS, **({"relayers": 1} if network.relayers else {})}
 
 
 def keys_of(document: Document, kept: Path | None) -> Secret:
@@ -22,13 +31,13 @@ def keys_of(document: Document, kept: Path | None) -> Secret:
     if network.keys is not None:
         path = document.directory / network.keys
     elif network.throwaway:
-        return throwaway_keys(network.name, COUNTS)
+        return throwaway_keys(network.name, counts(network))
     elif kept is not None:
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if kept.exists() and kept.read_bytes() == throwaway_keys(network.name, COUNTS).reveal():
+        if kept.exists() and kept.read_bytes() == throwaway_keys(network.name, counts(network)).reveal():
             text = f"{kept} has the keys of a network to throw away, which anybody can make; delete it for fresh ones"
             raise BadInputError(text)
-        grow_keys(kept, COUNTS)
+        grow_keys(kept, counts(network))
         path = kept
     else:
         cure = "name a keys file (exposer keys new FILE), or a directory with -o, in which fresh ones are kept"

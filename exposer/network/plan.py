@@ -207,7 +207,7 @@ class _Maker:
 
     def _step(self, name: str, shared: Mapping[str, str]) -> Container:
         scripts = {file.name for file in self.files if file.volume == "scripts"}
-        own = environment.of_scripts(self.chain, name, scripts, self.site)
+        own = environment.of_scripts(self.network, self.chain, name, scripts, self.site)
         # A pod that is complete needs no leader.
         arguments = ("--unless-complete", self._steps[-1]) if name == GATE else ()
         return self._container(name, (name, *arguments), {**shared, **own})
@@ -220,7 +220,7 @@ class _Maker:
     def _faucet(self) -> Container | None:
         if not (faucet := faucet_of(self.network, self.chain)):
             return None
-        told = {**environment.of_faucet(faucet, self.chain, self.name, self.site), **self._given}
+        told = {**environment.of_faucet(self.network, faucet, self.chain, self.name, self.site), **self._given}
         return self._container("faucet", ("exposer", "faucet"), told, {"faucet": self.site.ports(self.name).faucet})
 
     def _container(

@@ -74,10 +74,15 @@ def default_id(name: str) -> str:
 
 
 def faucet_of(network: Network, chain: Chain) -> Faucet | None:
-    """The faucet of ``chain``, where it has one: its own words, then the file's for all chains that have accounts."""
+    """The faucet of ``chain``, where it has one: its own words, then the file's for all chains that have accounts.
+
+    Whoever says anything of a faucet wants one, unless it is not ``enabled``.
+    """
     own = chain.faucet.model_dump(exclude_none=True, exclude={"ports", "resources"})
     merged = network.faucet.model_copy(update={**own, "ports": chain.faucet.ports})
-    return merged if merged.enabled and resolve(chain).driver == "cosmos" else None
+    stated = "faucet" in network.model_fields_set | chain.model_fields_set or chain.ports.faucet is not None
+    wanted = stated if merged.enabled is None else merged.enabled
+    return merged if wanted and resolve(chain).driver == "cosmos" else None
 
 
 def stated_ports(network: Network, place: int) -> dict[str, tuple[Location, int]]:

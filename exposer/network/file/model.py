@@ -174,6 +174,8 @@ class Network(Section):
     """The sidecar in containers."""
     images: Images = Images()
     """How images are pulled, and how a chain's binary gets to its steps."""
+    relayers: tuple[str, ...] = Field((), strict=False)
+    """Another tool's, but for their accounts: so many are funded on every chain with accounts."""
     resources: PodResources = PodResources()
     """Of the containers of all chains."""
     kubernetes: Kubernetes = Kubernetes()

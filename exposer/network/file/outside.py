@@ -1,5 +1,6 @@
 """What a Starship configuration says to other tools: left out with a warning, refused with ``--strict``."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,9 +16,19 @@ OF_SCRIPTS = ("transferTokens", "chainRpcReady", "ibcConnection", "createICS")
 ``readinessProbe``, and the other two are relayers' and providers'."""
 
 
+_ITS_EXPOSER = re.compile(r"(.*/)?starship/exposer([:@].*)?")
+"""Starship's image of its own server, which has none of the steps."""
+
+
 def take_outside(data: dict[str, Any]) -> Iterator[Location]:
-    """Remove all of it; yields where it was."""
+    """Remove all of it, but for the names of the relayers; yields where it was."""
+    relayers = data.get("relayers")
     yield from _taken(data, TOP, ())
+    if isinstance(relayers, list):
+        data["relayers"] = [str(one.get("name", "")) if isinstance(one, dict) else str(one) for one in relayers]
+    exposer = data.get("exposer")
+    if isinstance(exposer, dict) and _ITS_EXPOSER.fullmatch(str(exposer.get("image"))):
+        yield from _taken(exposer, ("image",), ("exposer",))
     chains = data.get("chains")
     for place, chain in enumerate(chains if isinstance(chains, list) else []):
         if isinstance(chain, dict):

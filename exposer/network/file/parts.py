@@ -50,7 +50,7 @@ class Faucet(Section):
     """Hands out coins of a chain."""
 
     enabled: bool | None = None
-    """Whether there is one; absent means no."""
+    """Whether there is one; default yes where anything is said of it, or of its port."""
     type: Literal["cosmjs", "starship"] | None = None
     """Accepted, without effect: exposer has a faucet of its own."""
     image: str | None = None
@@ -60,7 +60,7 @@ class Faucet(Section):
     amount: Coins | None = None
     """What one credit is; default a thousandth of coins."""
     cooldown: Duration | None = None
-    """How long an address waits for the next credit of the same denomination."""
+    """How long an address waits for the next credit of the same denomination; default a minute, with throwaway none."""
     ports: FaucetPorts | None = None
     """Where it listens."""
     resources: Resources | None = None

@@ -9,7 +9,7 @@ from exposer.errors import BadInputError, TemporaryError
 from exposer.network.document import Document
 from exposer.network.file.chains import ChainFacts, faucet_of, resolve, stated_ports
 from exposer.network.file.model import Chain, Network
-from exposer.network.key_source import COUNTS, keys_of
+from exposer.network.key_source import counts, keys_of
 from exposer.network.local import ports
 from exposer.network.local.machine import Machine
 from exposer.network.local.ports import LOOPBACK, Held, PortTakenError
@@ -64,7 +64,7 @@ def _keys(document: Document, state: State) -> Path:
         state.write_file(state.throwaway_keys, keys_of(document, None).reveal())
         return state.throwaway_keys
     validators = max(chain.num_validators for chain in document.network.chains) - 1
-    grow_keys(state.keys, {**COUNTS, "validators": max(validators, 1)})
+    grow_keys(state.keys, {**counts(document.network), "validators": max(validators, 1)})
     return state.keys
 
 

@@ -86,7 +86,7 @@ def test_a_stated_port_of_a_service_that_is_not_there_is_not_held(tmp_path: Path
     """Without a faucet its port may be anybody's."""
     with Held() as others:
         port = others.hold(0)
-        leader, *_ = prepared(tmp_path, f"{MINIMAL}    ports: {{faucet: {port}}}\n")
+        leader, *_ = prepared(tmp_path, f"{MINIMAL}    faucet: {{enabled: false}}\n    ports: {{faucet: {port}}}\n")
 
     assert "faucet" not in leader.ports
 
