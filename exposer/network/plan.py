@@ -249,10 +249,11 @@ class _Maker:
 
 
 def resources_of(network: Network, chain: Chain, container: str) -> Resources | None:
-    """What the network file says of the container's resources: steps are given what their node is."""
+    """What the network file says of the container's resources; a step's are small, and needed for moments."""
     if container == "exposer":
         return network.exposer.resources
     if container == "faucet":
         return chain.faucet.resources or network.faucet.resources
-    own = network.resources.wait if container == GATE else None
-    return own or chain.resources or network.resources.node
+    if container == GATE:
+        return network.resources.wait
+    return (chain.resources or network.resources.node) if container == "node" else None

@@ -99,7 +99,7 @@ class Chain(Section):
     config: Config = Config()
     """Keys of the nodes' files that win over everything."""
     resources: Resources | None = None
-    """Of the containers of this chain's node and steps."""
+    """Of the container of this chain's nodes."""
     readiness_probe: Probe | None = None
     """Of the node's container."""
     scripts: Scripts = Scripts()

@@ -178,6 +178,9 @@ def test_resources_are_the_files_or_small(tmp_path: Path) -> None:
     osmosis, cometbft = containers(sets["osmosis-test-5-validator"]), containers(sets["cometbft-1-validator"])
     both = {"cpu": "1", "memory": "1Gi"}
     assert osmosis["node"]["resources"] == {"requests": both, "limits": both}
+    others = [one["resources"] for name, one in osmosis.items() if name not in {"node", "faucet", "exposer"}]
+    assert others
+    assert {"requests": both, "limits": both} not in others  # they are the node's alone
     assert cometbft["exposer"]["resources"] == {"requests": {"cpu": "10m"}, "limits": {"memory": "100Mi"}}
     assert cometbft["wait-for-chains"]["resources"] == {"limits": {"cpu": "50m"}}
     bare = containers(named(render(tmp_path, BARE), "StatefulSet")["simapp-1-validator"])

@@ -222,3 +222,59 @@ def test_a_binary_of_this_machine_is_in_no_image(tmp_path: Path, what: str, caps
 
     assert main(["render", what, str(path)]) == 3
     assert "binary: ./gaiad is a path from the network file, which no image has" in capsys.readouterr().err
+
+
+STORAGE = "kubernetes: {storage: {size: 1Gi}}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (STORAGE, STORAGE.replace("1Gi", "2Gi"), "kubernetes.storage"),
+        (STORAGE, "", "kubernetes.storage"),
+        ("", STORAGE, "kubernetes.storage"),
+        ("", "name", "name"),
+    ],
+)
+def test_what_kubernetes_would_refuse_halfway_is_refused_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], before: str, after: str, told: str
+) -> None:
+    """Nothing of the former rendering is touched, and the fault names the field and the cure."""
+    output = tmp_path / "out"
+    assert main(["render", "k8s", str(network(tmp_path, f"throwaway: true\n{before}")), "-o", str(output)]) == 0
+    written = {path: path.read_bytes() for path in output.rglob("*.yaml")}
+    path = network(tmp_path, "throwaway: true\n" + ("" if after == "name" else after))
+    if after == "name":
+        path.write_text(f"name: another\n{path.read_text().partition(chr(10))[2]}")
+    capsys.readouterr()
+
+    assert main(["render", "k8s", str(path), "-o", str(output)]) == 5
+    error = capsys.readouterr().err
+    assert f"nobody change {told} of the StatefulSet cosmoshub-4-genesis; put it back, or render into another" in error
+    assert {path: path.read_bytes() for path in output.rglob("*.yaml")} == written
+
+
+@pytest.mark.parametrize("more", ["    metrics: true\n", "kubernetes: {networkPolicy: false}\n"])
+def test_what_may_change_is_rendered_again(tmp_path: Path, more: str) -> None:
+    """A template, and what is beside it, is another one for Kubernetes too."""
+    output = tmp_path / "out"
+    for text, count in (("", "3"), (more, "3"), (more, "5")):
+        path = network(tmp_path, f"{text}throwaway: true\n")
+        assert main(["render", "k8s", str(path), "-o", str(output), "--validators", count]) == 0
+
+
+def test_files_of_a_chain_that_is_gone_go(tmp_path: Path) -> None:
+    """Kubectl apply -f DIR would go on applying them; what was not rendered stays."""
+    output, path = tmp_path / "out", network(tmp_path, "throwaway: true\n")
+    one = path.read_text()
+    path.write_text(one.replace("throwaway", "  - {id: other-1, name: cosmoshub, numValidators: 1}\nthrowaway"))
+    assert main(["render", "k8s", str(path), "-o", str(output)]) == 0
+    assert (output / "other-1-genesis.yaml").exists()
+    (output / "mine.yaml").write_text("kind: ConfigMap\n")
+    path.write_text(one)
+
+    assert main(["render", "k8s", str(path), "-o", str(output)]) == 0
+    assert {file.name for file in output.glob("*.yaml")} == {
+        *("keys.yaml", "kustomization.yaml", "mine.yaml"),
+        *("cosmoshub-4.yaml", "cosmoshub-4-genesis.yaml", "cosmoshub-4-validator.yaml"),
+    }
