@@ -24,7 +24,7 @@ def memory_limit(root: Path = Path("/")) -> int | None:
 
 def _limits(root: Path) -> Iterator[int]:
     with contextlib.suppress(OSError):
-        for line in (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+        for line in (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             _, controllers, path = line.split(":", 2)
             if not controllers:
                 groups, name = root / "sys/fs/cgroup", "memory.max"

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from socket import IPPROTO_TCP, TCP_NODELAY, TCP_NOTSENT_LOWAT, TCP_USER_TIMEOUT
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httptools
 from uvicorn._types import ASGI3Application
@@ -27,7 +28,7 @@ from exposer.server.traffic import Traffic
 from exposer.server.zerocopy import ZERO_COPY, offering
 from exposer.sockets import half_close
 
-RESERVE = 16
+RESERVE = 64
 """Connections beyond the limit, for probes alone: that others wait does not make a sidecar dead."""
 BUFFER = 16 << 10
 """Bytes for each direction of a connection that are held before the other side has to wait."""
@@ -151,16 +152,16 @@ class Protocol(HttpToolsProtocol):
         while self._held and not self._deaf and not (self._answering and self._intake.complete):
             piece = bytes(self._held[: self._next()])
             del self._held[: len(piece)]
-            self._before = piece[-3:]
+            self._before = (self._before + piece)[-3:]
             self._parse(piece)
         self._feeding = False
+        if len(self._held) <= BUFFER or self.transport.is_closing():  # TLS ends when all is read
+            self.transport.resume_reading()
         if self.transport.is_closing():
             return
-        if len(self._held) <= BUFFER:
-            self.transport.resume_reading()
-        elif self._waits:  # it could leave behind what is not read, and nobody would know
+        if self._waits and (self._said_all or len(self._held) > BUFFER):  # it could leave, and nobody would know
             self.transport.abort()
-        elif not self._said_all:  # else there is nothing more to read, and its end would be seen once more
+        elif len(self._held) > BUFFER and not self._said_all:  # else its end would be seen once more
             self.transport.pause_reading()
         if self._held or (self._intake.complete and self._answering):
             self._stop_timer()
@@ -199,7 +200,12 @@ class Protocol(HttpToolsProtocol):
 
     @property
     def _waits(self) -> bool:
-        return self._answering and b"wait=" in self.cycle.scope["query_string"]
+        """Whether the client waits for an answer that may be long in coming."""
+        return (
+            self._answering
+            and not self.cycle.response_started
+            and any(name == "wait" for name, _ in parse_qsl(self.cycle.scope["query_string"].decode("latin-1")))
+        )
 
     # The parser's events
 
@@ -235,18 +241,22 @@ class Protocol(HttpToolsProtocol):
             raise ProblemError(Code.BAD_REQUEST, "the request's version or host is wrong")
         if not self._is_admitted():
             raise _busy()
-        self._intake.end_head(sum(int(value) for name, value in self.headers if name == b"content-length"))
+        length = sum(int(value) for name, value in self.headers if name == b"content-length")
         if version != "1.1":
             self.expect_100_continue = False  # RFC 9110, 10.1.1
         elif self._shortcut and self._is_simple():
             whole = self._shortcut.answer(self.url, self.server_state.default_headers)
             if whole is not None:
+                self._intake.end_head(length)
                 self._is_short = True
                 self.transport.write(whole)
                 self.on_response_complete()
                 return
         super().on_headers_complete()
+        if self not in self._places:
+            self.cycle.keep_alive = False  # one answer, and the next may ask
         self.scope["path"] = literal_path(self.scope["raw_path"])
+        self._intake.end_head(length)
 
     def on_body(self, body: bytes) -> None:
         """A part of the body, which nobody here reads."""
@@ -262,7 +272,8 @@ class Protocol(HttpToolsProtocol):
     def _is_simple(self) -> bool:
         """A bare GET on an idle connection that stays open."""
         return (
-            not self.flow.write_paused
+            not self._answering
+            and not self.flow.write_paused
             and self.parser.get_method() == b"GET"
             and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()
@@ -324,28 +335,29 @@ class Protocol(HttpToolsProtocol):
     @property
     def waiting_since(self) -> float | None:
         """When, on the loop's clock, this connection began to wait for its client; None while the client waits."""
-        if self._answering or self._aborted:
+        if self._aborted:
             return None
-        if self.transport.is_closing():
-            return -math.inf  # TLS waits for the client's word
+        if self._answering:
+            return None if self in self._places else self._came
+        if self.transport.is_closing():  # what is to be sent is waited for, and with TLS the client's word
+            return None if ZERO_COPY in self._extensions else -math.inf
         if self.timeout_keep_alive_task:
             return self.timeout_keep_alive_task.when() - self.timeout_keep_alive
-        return self._timer.when() - self._limits.request if self._timer else None
+        return self._timer.when() - (_LINGER if self._deaf else self._limits.request) if self._timer else None
 
     def _is_admitted(self) -> bool:
         """Whether the request may be answered: that of a client with a place, or a probe."""
-        if self not in self._places and (
-            len(self._places) < self._limits.connections or self._makes_room(self._places)
-        ):
+        is_probe, is_full = self.url in _PROBES, len(self._places) >= self._limits.connections
+        if self not in self._places and (not is_full or (not is_probe and self._makes_room(self._places))):
             self._places.add(self)
-        return self in self._places or self.url in _PROBES
+        return is_probe or self in self._places
 
     def _makes_room(self, among: Iterable[object]) -> bool:
         """Whether an earlier connection could be ended: of some, the one that has waited for its client for longest."""
         waiting = (
             (since, id(one), one)
             for one in among
-            if isinstance(one, Protocol) and (since := one.waiting_since) is not None and since < self._came
+            if isinstance(one, Protocol) and one is not self and (since := one.waiting_since) is not None
         )
         found = list(itertools.islice(waiting, _LOOKED_AT))
         if found:
@@ -361,8 +373,7 @@ class Protocol(HttpToolsProtocol):
 
     def _drop_held(self) -> None:
         self._held.clear()
-        if not self.transport.is_closing():
-            self.transport.resume_reading()
+        self.transport.resume_reading()
 
     def _refuse(self, problem: ProblemError) -> None:
         """Answer with the problem and end; behind an answer that is under way, or was given, there is no second."""

@@ -69,6 +69,8 @@ class FileAnswer(StreamingResponse):
             for part in self._parts():
                 await self._send(send, part)
                 self._fetch.sent += len(part.piece)
+            # It lasts until the client has taken what uvicorn holds: only then another one may have as much.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         except ConnectionError:
             pass  # the client left
         except OSError as error:
@@ -76,16 +78,15 @@ class FileAnswer(StreamingResponse):
 
     def _parts(self) -> Iterator["_Part"]:
         """The pieces in parts that are sent one by one."""
-        for number, piece in enumerate(self._content.pieces, 1):
-            follows = number < len(self._content.pieces)
+        for piece in self._content.pieces:
             if isinstance(piece, bytes):
-                yield _Part(piece, follows)
+                yield _Part(piece)
                 continue
             start, is_large = piece.start, len(piece) > SEGMENT
             while left := piece.stop - start:
                 by_kernel = self._zero_copy and is_large and left > CHUNK
                 size = min(SEGMENT, left - CHUNK) if by_kernel else min(self._fetches.share, left)
-                yield _Part(Span(start, start + size), follows or size < left, by_kernel)
+                yield _Part(Span(start, start + size), by_kernel)
                 start += size
 
     async def _send(self, send: Send, part: "_Part") -> None:
@@ -96,7 +97,7 @@ class FileAnswer(StreamingResponse):
             return
         else:
             data = await self._content.read(part.piece)
-        await send({"type": "http.response.body", "body": data, "more_body": part.more})
+        await send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def _send_by_kernel(self, send: Send, span: Span) -> bool:
         """Whether the kernel could do it; where it cannot with this file or socket, it is not asked again."""
@@ -112,7 +113,6 @@ class FileAnswer(StreamingResponse):
 @dataclass(frozen=True)
 class _Part:
     piece: Piece
-    more: bool
     by_kernel: bool = False
 
 

@@ -33,7 +33,8 @@ _MEMORY = 128 << 10
 """Bytes that a connection takes at most, of ours and the kernel's (tests/load/test_greed.py)."""
 _MEMORY_OF_TLS = 144 << 10
 """So many more with TLS."""
-_HANDSHAKES = 1024  # at the same time, as far as there may be so many connections
+_HANDSHAKES = 256  # at the same time, as far as there may be so many connections
+_MEMORY_OF_HANDSHAKES = (_HANDSHAKES + AT_ONCE) * (216 << 10)
 _HEADERS = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -108,9 +109,9 @@ def _limits(settings: ServerSettings, *, secure: bool) -> Limits:
     """The limits; a connection needs its own descriptor, a download two, and a TLS handshake one."""
     each = 4 if secure else 3
     most = most_connections(settings.max_connections, others=_OTHER_DESCRIPTORS + RESERVE * each, each=each)
-    memory = memory_limit()
-    if memory is not None and (possible := (memory - _OTHER_MEMORY) // (_MEMORY + _MEMORY_OF_TLS * secure)) < most:
-        most = max(possible, RESERVE)
+    memory, others = memory_limit(), _OTHER_MEMORY + _MEMORY_OF_HANDSHAKES * secure
+    if memory is not None and (possible := (memory - others) // (_MEMORY + _MEMORY_OF_TLS * secure)) < most:
+        most = min(most, max(possible, RESERVE))
         logger.info("at most %d connections, because the memory limit is %d MiB", most, memory >> 20)
     return Limits(most, parse_duration(settings.request_timeout), parse_duration(settings.stall_timeout))
 

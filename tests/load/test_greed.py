@@ -31,6 +31,9 @@ GREEDY = {
     "parts that nobody takes": b"GET /genesis HTTP/1.1\r\nHost: pod\r\nRange: bytes=0-4000000,6000000-9000000\r\n"
     + _FIELDS
     + b"\r\n",
+    "a part of which somebody takes the beginning": b"GET /genesis HTTP/1.1\r\nHost: pod\r\nRange: bytes=0-262143\r\n"
+    + _FIELDS
+    + b"\r\n",
     "a file that nobody takes": b"GET /genesis HTTP/1.1\r\nHost: pod\r\n" + _FIELDS + b"\r\n",
     "answers that nobody takes": b"GET /openapi.json HTTP/1.1\r\nHost: pod\r\n\r\n" * 8,
 }
@@ -65,6 +68,9 @@ def test_greed(tmp_path: Path, tell: Callable[[str], None], form: str, secure: b
                 with contextlib.suppress(OSError):  # it was turned away
                     connection = crowd.enter_context(contextlib.closing(sidecar.connect(buffer=4096)))
                     _send(connection, GREEDY[form])
+                    if "takes" in form:  # each answer begins before the next is asked for
+                        connection.settimeout(5)
+                        connection.recv(10)
                 if number % 100 == 99:
                     began = time.monotonic()
                     assert sidecar.get("/livez") == (200, b'{"status":"alive"}')

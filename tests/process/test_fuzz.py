@@ -1,6 +1,7 @@
 """Whatever comes over a connection: the sidecar lives, answers in whole HTTP or not at all, and gives nothing away."""
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -269,6 +270,10 @@ ODD: dict[str, tuple[bytes, set[int]]] = {
     "ten thousand fields": (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000 + b"\r\n", {431}),
     "ten thousand ranges": (
         b"GET /genesis HTTP/1.1\r\n" + HOST + CLOSE + b"Range: bytes=" + b"0-0," * 10_000 + b"0-0\r\n\r\n",
+        {431},
+    ),
+    "a thousand ranges": (
+        b"GET /genesis HTTP/1.1\r\n" + HOST + CLOSE + b"Range: bytes=" + b"0-0," * 1000 + b"0-0\r\n\r\n",
         {200},
     ),
     "NUL in a target": (_get(b"/livez\0"), {400}),
@@ -323,6 +328,17 @@ def test_secrets_of_headers(sidecar: Sidecar, home: Path) -> None:
             assert answer.status in {200, 400}
             assert b"script" not in received
     assert WITNESS.check() == []
+
+
+@pytest.mark.parametrize("first", [b"/status", b"/genesis", b"/livez"])
+def test_every_two_cuts_of_a_heads_end(sidecar: Sidecar, first: bytes) -> None:
+    """The long answer comes before the short one behind it, wherever the end between them is cut in three."""
+    end = b"GET " + first + b" HTTP/1.1\r\n" + HOST[:-2]
+    sent = end + b"\r\n\r\nGET /node_id HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n"
+    for one, other in itertools.combinations(range(len(end) - 1, len(end) + 6), 2):
+        answers = parse(_exchange(sidecar, sent[:one], sent[one:other], sent[other:]))
+        assert len(answers) == 2
+        assert answers[1].body == b'{"node_id":"%s"}' % KEYS.node_id().encode(), (one, other)
 
 
 def test_every_cut(sidecar: Sidecar) -> None:
