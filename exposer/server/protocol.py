@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import itertools
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -115,7 +114,7 @@ class Protocol(HttpToolsProtocol):
             self._extensions = {"tls": {"client_cert_name": client_name(tls)}}
             transport.set_read_buffer_limits(high=BUFFER)  # type: ignore[attr-defined]  # a TLS transport's own
         self._start_timer()
-        self._came = self.loop.time()
+        self._came = self._answered = self.loop.time()
         if len(self.connections) > self._limits.connections + RESERVE and not self._makes_room(self.connections):
             self._refuse(_busy())
 
@@ -160,7 +159,7 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._waits and (self._said_all or len(self._held) > BUFFER):  # it could leave, and nobody would know
-            self.transport.abort()
+            self.transport.close()  # behind what is still to be sent of an answer before
         elif len(self._held) > BUFFER and not self._said_all:  # else its end would be seen once more
             self.transport.pause_reading()
         if self._held or (self._intake.complete and self._answering):
@@ -283,6 +282,7 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The next request has its turn, or the client the time to ask; the end, where it has said all."""
         super().on_response_complete()
+        self._answered = self.loop.time()
         if self._held and not self._feeding:
             self.loop.call_soon(self._go_on)
         self._end_if_all_is_said()
@@ -340,7 +340,7 @@ class Protocol(HttpToolsProtocol):
         if self._answering:
             return None if self in self._places else self._came
         if self.transport.is_closing():  # what is to be sent is waited for, and with TLS the client's word
-            return None if ZERO_COPY in self._extensions else -math.inf
+            return None if ZERO_COPY in self._extensions else self._answered
         if self.timeout_keep_alive_task:
             return self.timeout_keep_alive_task.when() - self.timeout_keep_alive
         return self._timer.when() - (_LINGER if self._deaf else self._limits.request) if self._timer else None

@@ -110,7 +110,7 @@ def _limits(settings: ServerSettings, *, secure: bool) -> Limits:
     each = 4 if secure else 3
     most = most_connections(settings.max_connections, others=_OTHER_DESCRIPTORS + RESERVE * each, each=each)
     memory, others = memory_limit(), _OTHER_MEMORY + _MEMORY_OF_HANDSHAKES * secure
-    if memory is not None and (possible := (memory - others) // (_MEMORY + _MEMORY_OF_TLS * secure)) < most:
+    if memory is not None and (possible := (memory - others) // (_MEMORY + _MEMORY_OF_TLS * secure) - RESERVE) < most:
         most = min(most, max(possible, RESERVE))
         logger.info("at most %d connections, because the memory limit is %d MiB", most, memory >> 20)
     return Limits(most, parse_duration(settings.request_timeout), parse_duration(settings.stall_timeout))

@@ -276,6 +276,21 @@ def test_half_closed(tmp_path: Path) -> None:
                 assert len(received.rpartition(b"\r\n\r\n")[2]) == lengths[-1] > 0
 
 
+def test_a_wait_of_a_client_that_has_said_all(tmp_path: Path) -> None:
+    """The answer before it is whole; nobody waits for a client that nobody could see leaving, however it spells it."""
+    fill(tmp_path, LARGE)
+    (tmp_path / "config/node_id.json").unlink()
+    with running(tmp_path) as sidecar:
+        for name in (b"wait", b"w%61it"):
+            with contextlib.closing(sidecar.connect(buffer=4096)) as connection:
+                first = b"GET /genesis HTTP/1.1\r\nHost: pod\r\n\r\n"
+                connection.sendall(first + b"GET /node_id?%s=60s HTTP/1.1\r\nHost: pod\r\n\r\n" % name)
+                connection.shutdown(socket.SHUT_WR)
+                received = rest(connection)
+            assert received.partition(b"\r\n\r\n")[2].startswith(LARGE)
+        eventually("nobody waits", lambda: json.loads(sidecar.get("/status")[1])["waiters"] == 0, limit=SOON)
+
+
 def test_body_is_not_read(sidecar: Sidecar) -> None:
     """The body of a GET is no request, whatever is in it."""
     inner = b"GET /keys HTTP/1.1\r\nHost: pod\r\n\r\n"
