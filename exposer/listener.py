@@ -10,7 +10,7 @@ import socket
 log = logging.getLogger(__name__)
 BACKLOG = 2048  # a thousand gates may knock at the same moment
 RECEIVED = 16 << 10
-"""Bytes that the kernel may hold for a connection that is not read; a request has no more."""
+"""Bytes that the kernel may hold for a connection that is not read; the client keeps the rest."""
 AT_ONCE = 16
 """Connections that are taken in one turn of the loop, so that the limits hold before the next come."""
 

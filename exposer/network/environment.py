@@ -189,7 +189,7 @@ _TIMEOUTS = {
 
 
 def of_scripts(network: Network, chain: Chain, step: str, scripts: Collection[str], site: Site) -> dict[str, str]:
-    """What tells a step of the ``scripts`` of the network file that are for it, and what they find besides.
+    """What tells a step of the ``scripts`` of the network file that are for it, and of what they read.
 
     Scripts that were written for Starship read every timeout, whether the file states it or not.
     """

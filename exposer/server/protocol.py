@@ -158,7 +158,7 @@ class Protocol(HttpToolsProtocol):
             self.transport.resume_reading()
         if self.transport.is_closing():
             return
-        if self._waits and (self._said_all or len(self._held) > BUFFER):  # it could leave, and nobody would know
+        if (self._said_all or len(self._held) > BUFFER) and self._waits:  # it could leave, and nobody would know
             self.transport.close()  # behind what is still to be sent of an answer before
         elif len(self._held) > BUFFER and not self._said_all:  # else its end would be seen once more
             self.transport.pause_reading()
@@ -361,8 +361,7 @@ class Protocol(HttpToolsProtocol):
         )
         found = list(itertools.islice(waiting, _LOOKED_AT))
         if found:
-            ended = min(found)[2]
-            ended.abort()
+            min(found)[2].abort()
         return bool(found)
 
     def abort(self) -> None:
@@ -413,5 +412,5 @@ def _another_version() -> ProblemError:
 
 
 def protocol(limits: Limits, traffic: Traffic, ebb: Ebb, **more: Any) -> Any:
-    """What uvicorn calls for each connection; ``more`` is what `Protocol` takes besides."""
+    """What uvicorn calls for each connection; ``more`` is what else `Protocol` takes."""
     return functools.partial(Protocol, limits=limits, traffic=traffic, ebb=ebb, places=set(), **more)

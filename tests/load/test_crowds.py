@@ -33,13 +33,6 @@ SLOW = 500
 MIB = 1 << 20
 
 
-def _memory(sidecar: Sidecar, field: str) -> int:
-    """Bytes of resident memory of the process: ``VmRSS`` now, ``VmHWM`` at most so far."""
-    found = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{sidecar.process.pid}/status").read_text())
-    assert found
-    return int(found[1]) << 10
-
-
 def _descriptors(sidecar: Sidecar) -> int:
     return len(list(Path(f"/proc/{sidecar.process.pid}/fd").iterdir()))
 
@@ -96,7 +89,7 @@ def test_slow_clients_hold_nobody_up(tmp_path: Path, tell: Callable[[str], None]
     fill(tmp_path, LARGE)
     with running(tmp_path, stall_timeout="1h") as sidecar:
         assert _download(sidecar) == DIGEST
-        descriptors, memory = _descriptors(sidecar), _memory(sidecar, "VmRSS")
+        descriptors, memory = _descriptors(sidecar), sidecar.memory("VmRSS")
         after: list[int] = []
         took = 0.0
         for _ in range(2):
@@ -109,8 +102,8 @@ def test_slow_clients_hold_nobody_up(tmp_path: Path, tell: Callable[[str], None]
                 assert digests == [DIGEST] * 100
                 assert _status(sidecar)["downloads"] == SLOW
             eventually("no descriptor is left", lambda: _descriptors(sidecar) <= descriptors)
-            after.append(_memory(sidecar, "VmRSS"))
-        peak, left = _memory(sidecar, "VmHWM"), after[-1]
+            after.append(sidecar.memory("VmRSS"))
+        peak, left = sidecar.memory("VmHWM"), after[-1]
     shown = ", ".join(f"{what} {size / MIB:.0f}" for what, size in (("idle", memory), ("peak", peak), ("after", left)))
     tell(f"100 downloads beside 500 slow ones: {took:.1f} s; MiB: {shown}")
     assert peak - memory < 96 * MIB
@@ -158,7 +151,7 @@ def test_waiters(tmp_path: Path, tell: Callable[[str], None]) -> None:
                 if answers[key.fileobj].endswith(b"}"):
                     late.append(time.monotonic() - committed)
                     selector.unregister(key.fileobj)
-        peak = _memory(sidecar, "VmHWM")
+        peak = sidecar.memory("VmHWM")
         eventually("nobody waits", lambda: _status(sidecar)["waiters"] == 0)
     percentiles = statistics.quantiles(late, n=100)
     spread = f"p50 {percentiles[49] * 1e3:.0f} ms, p99 {percentiles[98] * 1e3:.0f} ms"

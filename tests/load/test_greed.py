@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import re
 import resource
 import socket
 import ssl
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from control_group import memory_of
-from sidecar_process import Sidecar, running
+from sidecar_process import running
 from sidecar_world import LARGE, fill
 from tls_world import Authorities
 from waiting import eventually
@@ -61,7 +60,7 @@ def test_greed(tmp_path: Path, tell: Callable[[str], None], form: str, secure: b
         sidecar = stack.enter_context(running(tmp_path, *longer, *arguments, prefix=prefix))
         sidecar.secure = authorities.credentials().context() if authorities else None
         sidecar.get("/status")
-        idle = _memory(sidecar)
+        idle = sidecar.memory("VmRSS")
         probes = []
         with contextlib.ExitStack() as crowd:
             for number in range(COUNT):
@@ -75,22 +74,16 @@ def test_greed(tmp_path: Path, tell: Callable[[str], None], form: str, secure: b
                     began = time.monotonic()
                     assert sidecar.get("/livez") == (200, b'{"status":"alive"}')
                     probes.append(time.monotonic() - began)
-            most = _memory(sidecar)
-        eventually("it gives back", lambda: _memory(sidecar) - idle < 64 << 20, limit=60)
+            most = sidecar.memory("VmRSS")
+        eventually("it gives back", lambda: sidecar.memory("VmRSS") - idle < 64 << 20, limit=60)
         slowest, usual = max(probes) * 1e3, statistics.median(probes) * 1e3
+        after = sidecar.memory("VmRSS")
         tell(
-            f"{form}{', TLS' if secure else ''}: {idle >> 20} MiB, {most >> 20}, {_memory(sidecar) >> 20} in the end; "
+            f"{form}{', TLS' if secure else ''}: {idle >> 20} MiB, {most >> 20}, {after >> 20} in the end; "
             f"group {group.most >> 20}; probes {usual:.0f} ms, at most {slowest:.0f}"
         )
         assert json.loads(sidecar.get("/status")[1])["waiters"] == 0
         assert group.most < LIMIT
-
-
-def _memory(sidecar: Sidecar) -> int:
-    """Bytes of resident memory of its process."""
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{sidecar.process.pid}/status").read_text())
-    assert found
-    return int(found[1]) << 10
 
 
 def _send(connection: socket.socket, data: bytes) -> None:

@@ -199,7 +199,7 @@ def test_a_flood_of_requests(tmp_path: Path, first: bytes) -> None:
         contextlib.closing(sidecar.connect(buffer=4096)) as connection,
     ):
         sidecar.get("/status")  # checks the genesis, which takes memory for the long string in it
-        idle = _peak(sidecar)
+        idle = sidecar.memory("VmHWM")
         connection.sendall(b"GET %s HTTP/1.1\r\nHost: pod\r\n\r\n" % first)
         connection.settimeout(0.5)
         flood = b"GET /status HTTP/1.1\r\nHost: pod\r\n\r\n" * 1000
@@ -207,7 +207,7 @@ def test_a_flood_of_requests(tmp_path: Path, first: bytes) -> None:
             for _ in range(1000):
                 connection.sendall(flood)
         assert sidecar.get("/livez")[0] == 200
-        assert _peak(sidecar) - idle < 8 << 20
+        assert sidecar.memory("VmHWM") - idle < 8 << 20
 
 
 def test_a_client_that_leaves_with_requests_queued(tmp_path: Path) -> None:
@@ -228,13 +228,6 @@ def test_a_client_that_leaves_with_more_queued_than_is_read(tmp_path: Path) -> N
         with contextlib.suppress(ConnectionError):
             connection.sendall((GET + b"\r\n") * 10_000)
         eventually("it is missed", lambda: json.loads(sidecar.get("/status")[1])["waiters"] == 0, limit=SOON)
-
-
-def _peak(sidecar: Sidecar) -> int:
-    """The most memory that the process ever had, in bytes."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{sidecar.process.pid}/status").read_text())
-    assert found
-    return int(found[1]) << 10
 
 
 def test_upgrade(sidecar: Sidecar) -> None:

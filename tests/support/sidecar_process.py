@@ -83,6 +83,12 @@ class Sidecar:
 
         eventually("the sidecar refuses connections", refused, limit=SOON)
 
+    def memory(self, field: str) -> int:
+        """Bytes of resident memory of the process: ``VmRSS`` now, ``VmHWM`` at most so far."""
+        found = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+        assert found
+        return int(found[1]) << 10
+
     def end(self) -> tuple[int, str]:
         """Return code and everything that it logged, once it has ended."""
         _, rest = self.process.communicate(timeout=SOON)
