@@ -122,7 +122,7 @@ def test_a_chain_that_stands_still_is_not_healthy(checked_in: ComposeProject) ->
     def health() -> str:
         return str(checked_in.state(f"{LEADER}-exposer")["Health"]["Status"])
 
-    eventually("the genesis pod is unhealthy", lambda: health() == "unhealthy", pause=1, limit=180)
+    eventually("the genesis pod is unhealthy", lambda: health() == "unhealthy", pause=1, limit=400)
     last = checked_in.state(f"{LEADER}-exposer")["Health"]["Log"][-1]
     assert last["ExitCode"] != 0
     assert checked_in.run("start", *away).returncode == 0

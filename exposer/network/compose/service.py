@@ -153,8 +153,10 @@ def _health(pod: Pod, container: Container) -> dict[str, Any]:
     test = [word.format(port=port) for word in _HEALTH[container.name]]
     if container is pod.node and container.image != pod.steps[-1].image:
         test = [literal(container.command[0]), "version"]
-    # Steps have no time limit, and compose gives up at the first container that is unhealthy.
-    return {"healthcheck": {"test": ["CMD", *test], "interval": "10s", "timeout": "10s", "start_period": "24h"}}
+    # Steps have no time limit, and compose gives up at the first container that is unhealthy: not that of a node that
+    # was killed, while `up` goes through the steps before it, which takes a slow machine more than half a minute.
+    patience = {"interval": "10s", "timeout": "10s", "start_period": "24h", "retries": 12}
+    return {"healthcheck": {"test": ["CMD", *test], **patience}}
 
 
 def _own(place: Place, container: Container) -> dict[str, Any]:
