@@ -83,7 +83,7 @@ def undo(root: Path, record_path: Path, kept: Collection[str] = ()) -> None:
         if artifact.state or not target.exists():
             continue
         before = earlier.get(artifact.path)
-        former = _kept_at(root, record.step, artifact.path, before.sha256) if before else None
+        former = kept_at(root, record.step, artifact.path, before.sha256) if before else None
         if former is None or former.exists():
             if artifact.path not in kept:
                 relied.add(_keep_former(root, record.step, artifact.path))
@@ -159,12 +159,12 @@ def _keep_former(root: Path, step: str, path: str) -> Path:
     """Keep what is about to go; returns the directory to sync. A file stays in place: a reader never misses it."""
     former = root / path
     if former.is_file() and not former.is_symlink():
-        kept = _kept_at(root, step, path, digest_file(former)[1])
+        kept = kept_at(root, step, path, digest_file(former)[1])
         make_directories(kept.parent, root)
         if not kept.exists():
             _link(former, kept)
     else:
-        numbered = (_kept_at(root, step, path, str(number)) for number in itertools.count(1))
+        numbered = (kept_at(root, step, path, str(number)) for number in itertools.count(1))
         kept = next(name for name in numbered if not name.exists() and not name.is_symlink())
         make_directories(kept.parent, root)
         if former.is_symlink():
@@ -209,6 +209,6 @@ def _aside(root: Path, step: str) -> Path:
     return root / STATE_DIR / "aside" / step
 
 
-def _kept_at(root: Path, step: str, path: str, name: str) -> Path:
-    """Where a former file is kept: by its digest, so that nothing that is kept is ever overwritten by another."""
+def kept_at(root: Path, step: str, path: str, name: str) -> Path:
+    """Where what ``step`` replaced is kept: by its digest, so that nothing that is kept is overwritten by another."""
     return _aside(root, step) / f"{path}.{name[:12]}"

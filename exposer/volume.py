@@ -62,6 +62,7 @@ class Volume:
         inputs: Mapping[str, str],
         *,
         negligible: Collection[str] = (),
+        changeable: Collection[str] = (),
         force: bool = False,
         founds: bool = False,
     ) -> "Transaction | None":
@@ -72,11 +73,13 @@ class Volume:
             inputs: name -> SHA-256 in hex of everything that the outcome depends on.
             negligible: inputs that are no conflict where only one of the two, this run or the record, has them: another
                 version of this program has others.
+            changeable: inputs that may change: the step is then made anew from what earlier steps left, and its new
+                record takes the place of the former one.
             force: take back the step and all later ones first, whatever their inputs were.
             founds: what a killed run of it has left is kept until it is complete; that of others is deleted at once.
 
         Raises:
-            ConflictError: the step is complete with other inputs, and ``force`` is not set.
+            ConflictError: the step is complete with other inputs that are not ``changeable``, and ``force`` is not set.
             MismatchError: a committed file is not what its record says.
         """
         if force:
@@ -85,7 +88,8 @@ class Volume:
         record = read_record(self.root, step)
         if record and force:
             self._take_back(record.sequence)
-        return self._open({step: inputs}, negligible, "start over with --force", step if founds else "").get(step)
+        cure = "start over with --force"
+        return self._open({step: inputs}, negligible, cure, changeable, step if founds else "").get(step)
 
     def begin_each(
         self, steps: Mapping[str, Mapping[str, str]], *, negligible: Collection[str] = (), force: bool = False
@@ -104,20 +108,33 @@ class Volume:
         return self._open(steps, negligible, "have it made anew with --force, which takes back nothing else")
 
     def _open(
-        self, steps: Mapping[str, Mapping[str, str]], negligible: Collection[str], cure: str, founder: str = ""
+        self,
+        steps: Mapping[str, Mapping[str, str]],
+        negligible: Collection[str],
+        cure: str,
+        changeable: Collection[str] = (),
+        founder: str = "",
     ) -> "dict[str, Transaction]":
         self._verify()
-        records = {step: read_record(self.root, step) for step in steps}
-        for step, record in records.items():
-            if record and (differing := sorted(_differing(record.inputs, steps[step], negligible))):
+        pending: dict[str, Record | None] = {}
+        for step, inputs in steps.items():
+            record = read_record(self.root, step)
+            differing = _differing(record.inputs, inputs, negligible) if record else set()
+            if fixed := sorted(differing - {*changeable}):
                 raise ConflictError(
-                    f"{step} is complete on this volume with other inputs; different now: {', '.join(differing)}. "
+                    f"{step} is complete on this volume with other inputs; different now: {', '.join(fixed)}. "
                     f"Give it the former inputs, use an empty volume, or {cure}"
                 )
-        pending = [step for step, record in records.items() if record is None]
+            if differing:
+                log.info("%s is made anew, for these are others now: %s", step, ", ".join(sorted(differing)))
+            if differing or not record:
+                pending[step] = record
         if pending:
             self._clear(founder)
-        return {step: Transaction(self, step, dict(steps[step]), self._fresh_stage(step)) for step in pending}
+        return {
+            step: Transaction(self, step, dict(steps[step]), self._fresh_stage(step), former)
+            for step, former in pending.items()
+        }
 
     def _damaged(self, record: Record) -> bool:
         try:
@@ -216,16 +233,37 @@ class Volume:
 class Transaction:
     """One run of one step; work in `stage`, then `commit`. Without a commit nothing has happened."""
 
-    def __init__(self, volume: Volume, step: str, inputs: dict[str, str], stage: Path) -> None:
+    def __init__(
+        self, volume: Volume, step: str, inputs: dict[str, str], stage: Path, former: Record | None = None
+    ) -> None:
+        """``former`` is the record of the step whose place this run's takes: what it is made from may have changed."""
         self.volume = volume
         self.step = step
         self.stage = stage
+        self.former = former
         self._inputs = inputs
 
     @property
     def root(self) -> Path:
         """The volume as earlier steps left it; to be read only."""
         return self.volume.root
+
+    def found(self, path: str) -> Path:
+        """The file that this step finds at ``path``: as earlier steps left it, even where it was replaced by this one.
+
+        Raises:
+            ConflictError: this step's former run replaced it, and what it replaced is not kept any more.
+        """
+        if not self.former or all(artifact.path != path for artifact in self.former.artifacts):
+            return self.root / path
+        earlier = (record for record in read_records(self.root) if record.sequence < self.former.sequence)
+        artifact = newest_artifacts(earlier).get(path)
+        kept = commits.kept_at(self.root, self.step, path, artifact.sha256) if artifact else self.root / path
+        if artifact and not kept.exists():
+            raise ConflictError(
+                f"{self.step}: the {path} that it was made from is gone ({kept}); give the former inputs"
+            )
+        return kept
 
     def commit(
         self, *, last: Collection[str] = (), state: Collection[str] = (), facts: Mapping[str, Any] | None = None
@@ -245,7 +283,8 @@ class Transaction:
         once = frozenset(state)
         ordered = [*(path for path in paths if path not in last), *(path for path in last if path in paths)]
         artifacts = tuple(Artifact(path, *digest_file(self.stage / path), path in once) for path in ordered)
-        sequence = 1 + max((record.sequence for record in read_records(self.root)), default=0)
+        others = (record.sequence for record in read_records(self.root))
+        sequence = self.former.sequence if self.former else 1 + max(others, default=0)
         record = Record(self.step, sequence, __version__, self._inputs, artifacts, facts or {})
         commits.roll_forward(self.root, *self.volume.prepare(record))
         return record

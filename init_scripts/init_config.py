@@ -2,7 +2,8 @@
 
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from exposer.errors import BadInputError, MismatchError
 from exposer.genesis.lint import refuse_unrunnable
 from exposer.identity import node_id, node_public_key
 from exposer.records import NETWORK, newest_artifacts, read_records
+from exposer.trees import copy_file
 from exposer.volume import Transaction
 from init_scripts import cosmos, toml
 from init_scripts.binary import ChainBinary
@@ -28,6 +30,8 @@ from init_scripts.step import run_step
 
 STEP = "init-config"
 NODE_ID = "config/node_id.json"
+LEADER = "leader"
+"""The fact that tells the genesis pod's node id."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,52 +43,54 @@ def make(settings: ConfigSettings, transaction: Transaction) -> None:
     """Stage the configuration, the patched genesis and the node id, and commit them, the node id last.
 
     A script takes the place of how the node runs by default. What joins the node to its network is in the files that it
-    finds, and what the user asks for by name (the patch, presets, overrides) is done behind it.
+    finds, and what the user asks for by name (the patch, presets, overrides) is done behind it. Where only how the node
+    runs has changed since a former run, the genesis stays as that made it.
     """
     stage, home = transaction.stage, transaction.root
     if GENESIS not in newest_artifacts(read_records(home)):
         raise BadInputError(f"no step has made {GENESIS} on this volume; run init-genesis or init-validator first")
-    asked = [joining(settings, _peers(settings))]
-    base = home
+    leader = _leader(settings, transaction) if settings.genesis_host else ""
+    asked = [joining(settings, f"{leader}@{settings.leader_node}:{settings.genesis_p2p_port}" if leader else "")]
+    found: Callable[[str], Path] = transaction.found
     if settings.step_script:
-        base = stage
+        found = partial(Path, stage)
         lay_out(transaction)
-        _edit_files(stage, stage, asked, {})
+        _edit_files(found, stage, asked, {})
         run_script(settings, {"CHAIN_DIR": stage}, lock=transaction.volume.lock)
         admit(stage)
         asked = [{}]  # nothing more, but it has to be TOML
     else:
         (stage / "config").mkdir()
         asked.append(running(settings))
-    _edit_files(base, stage, asked, settings.overrides)
+    _edit_files(found, stage, asked, settings.overrides)
     if settings.json_rpc and not settings.step_script:
         _refuse_no_json_rpc(stage / "config/app.toml")
-    joined = not settings.genesis_host and NETWORK in _facts(home)
-    if (settings.genesis_patch or settings.genesis_presets) and not joined:
-        _patch_genesis(settings, base, stage)
-    if settings.step_script:
-        keep_changes(transaction)
-    if joined:  # the network's genesis is what it is, and was patched when it was made
-        (stage / GENESIS).unlink(missing_ok=True)
-    if (stage / GENESIS).exists():
-        _judge_genesis(settings, home, stage)
+    if not transaction.former:
+        _finish_genesis(settings, transaction, found(GENESIS))
+    elif GENESIS in newest_artifacts([transaction.former]):
+        copy_file(home / GENESIS, stage / GENESIS)
     (stage / NODE_ID).parent.mkdir(exist_ok=True)
     (stage / NODE_ID).write_bytes(render_node_id(_own_node_id(home)))
-    transaction.commit(last=[NODE_ID], state=of_the_node(stage), facts={NETWORK: settings.chain_id})
+    facts = {NETWORK: settings.chain_id, **({LEADER: leader} if leader else {})}
+    transaction.commit(last=[NODE_ID], state=of_the_node(stage), facts=facts)
 
 
 def _edit_files(
-    base: Path, stage: Path, asked: Sequence[Mapping[str, toml.Edits]], overrides: Mapping[str, Sequence[toml.Edits]]
+    found: Callable[[str], Path],
+    stage: Path,
+    asked: Sequence[Mapping[str, toml.Edits]],
+    overrides: Mapping[str, Sequence[toml.Edits]],
 ) -> None:
-    """Write the node's files in ``base`` to ``stage`` with what was ``asked``, as far as they know it, and overrides.
+    """Write the node's files to ``stage``, as ``found`` but for what was ``asked`` and they know, and for overrides.
 
     Raises:
         BadInputError: an override is of a file, or of a key, that this node has not; or CometBFT refuses a text.
     """
     for name in FILES:
         own = overrides.get(name, [])
-        if (base / "config" / name).is_file():
-            text = (base / "config" / name).read_text(encoding="utf-8")
+        file = found(f"config/{name}")
+        if file.is_file():
+            text = file.read_text(encoding="utf-8")
             for edits in asked:
                 text = toml.edit(text, edits.get(name, {}), existing_only=True, field=name)
             for edits in own:
@@ -106,22 +112,36 @@ def _refuse_no_json_rpc(app: Path) -> None:
         raise BadInputError("JSON_RPC: this chain has none; leave it out (ports json-rpc, ws in a network file)")
 
 
-def _peers(settings: ConfigSettings) -> str:
-    """The genesis pod's node as ``id@host:port``; nothing in the genesis pod itself."""
-    if not settings.genesis_host:
-        return ""
+def _leader(settings: ConfigSettings, transaction: Transaction) -> str:
+    """The node id of the genesis pod; a pod that was told once does not ask again, but starts without it."""
+    if transaction.former and LEADER in transaction.former.facts:
+        return str(transaction.former.facts[LEADER])
     with Client(settings.leader_url, credentials=settings.credentials) as client:
         leader = fetch_node_id(client, within=settings.download_timeout)
         refuse_another_genesis(client, newest_artifacts(read_records(settings.root))[GENESIS].sha256)
-    return f"{leader}@{settings.leader_node}:{settings.genesis_p2p_port}"
+    return leader
 
 
-def _patch_genesis(settings: ConfigSettings, base: Path, stage: Path) -> None:
+def _finish_genesis(settings: ConfigSettings, transaction: Transaction, genesis: Path) -> None:
+    """Leave it in the stage where it is another than the volume's: patched, or changed by a script."""
+    stage, home = transaction.stage, transaction.root
+    joined = not settings.genesis_host and NETWORK in _facts(home)
+    if (settings.genesis_patch or settings.genesis_presets) and not joined:
+        _patch_genesis(settings, genesis, stage)
+    if settings.step_script:
+        keep_changes(transaction)
+    if joined:  # the network's genesis is what it is, and was patched when it was made
+        (stage / GENESIS).unlink(missing_ok=True)
+    if (stage / GENESIS).exists():
+        _judge_genesis(settings, home, stage)
+
+
+def _patch_genesis(settings: ConfigSettings, genesis: Path, stage: Path) -> None:
     if settings.genesis_host:
         raise BadInputError("GENESIS_PATCH: a validator pod takes the genesis as it is; patch it in the genesis pod")
     presets = [name.strip() for name in settings.genesis_presets.split(",") if name.strip()]
     patched = stage / f"{GENESIS}.patched"
-    patch_genesis(base / GENESIS, patched, Wishes(presets, settings.genesis_patch))
+    patch_genesis(genesis, patched, Wishes(presets, settings.genesis_patch))
     patched.rename(stage / GENESIS)
 
 

@@ -33,6 +33,11 @@ class FaucetStepSettings(PodSettings):
     INPUTS: ClassVar[tuple[str, ...]] = ("chain_id", "hd_path", "coin_type", "amounts", "learned")
 
     @property
+    def changeable(self) -> frozenset[str]:
+        """What one credit is."""
+        return frozenset() if self.step_script else frozenset({"amounts"})
+
+    @property
     def root(self) -> Path:
         """The faucet's volume; how far the step is, the pod's tells."""
         return self.faucet_dir

@@ -61,13 +61,12 @@ class ConfigSettings(JoiningSettings):
     timeout_precommit_delta: GoDuration = Field("", description="likewise")
     timeout_commit: GoDuration = Field("", description="likewise; the pace of blocks")
 
+    GENESIS: ClassVar[tuple[str, ...]] = (*JoiningSettings.INPUTS, "genesis_presets", "genesis_patch")
     INPUTS: ClassVar[tuple[str, ...]] = (
-        *JoiningSettings.INPUTS,
+        *GENESIS,
         *(
             "leader_node",
             "genesis_p2p_port",
-            "genesis_presets",
-            "genesis_patch",
             "bind_host",
             "external_address",
             "minimum_gas_prices",
@@ -93,6 +92,12 @@ class ConfigSettings(JoiningSettings):
     def overrides(self) -> Mapping[str, list[Edits]]:
         """File -> what to set in it, in this order; those of other pods are no input of this one."""
         return load_overrides(self.config_overrides, self.pod) if self.config_overrides else {}
+
+    @property
+    def changeable(self) -> frozenset[str]:
+        """How the node runs; what a script makes of it, only the script knows."""
+        names = () if self.step_script else self.INPUTS
+        return frozenset(self._input_name(name) for name in names if name not in self.GENESIS)
 
     @classmethod
     def _input_name(cls, name: str) -> str:

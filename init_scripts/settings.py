@@ -180,6 +180,11 @@ class PodSettings(Settings):
             self._input_name(name) for name, field in fields.items() if getattr(self, name) == field.default
         )
 
+    @property
+    def changeable(self) -> frozenset[str]:
+        """The inputs that may change on a complete volume: the step is then made anew."""
+        return frozenset()
+
     @classmethod
     def _input_name(cls, name: str) -> str:
         return environment_name(cls, name) if name in cls.model_fields else name

@@ -79,7 +79,12 @@ def _transact(step: str, settings: S, work: Callable[[S, Transaction], None], re
     refuse_foreign(settings.root, force=settings.force)
     with open_volume(settings.root) as volume:
         transaction = volume.begin(
-            step, inputs, negligible=settings.negligible, force=settings.force, founds=settings.FOUNDS
+            step,
+            inputs,
+            negligible=settings.negligible,
+            changeable=settings.changeable,
+            force=settings.force,
+            founds=settings.FOUNDS,
         )
         if transaction is None:
             log.info("already complete on this volume")

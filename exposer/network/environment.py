@@ -50,6 +50,18 @@ RESERVED = frozenset(_RESERVED.split())
 """Names that ``chains[].env`` may not set: the plan does, and two sources for one name would hide one of them."""
 
 
+_FIXED = (
+    "CHAIN_DRIVER CHAIN_ID DENOM IDENTITIES HD_PATH COIN_TYPE COINS NUM_RELAYERS FAUCET_ENABLED VALIDATOR_SET"
+    " VALIDATOR_STAKE GAS_PRICES COMMISSION_RATE COMMISSION_MAX_RATE COMMISSION_MAX_CHANGE_RATE"
+    " GENESIS_TIME GENESIS_FROM GENESIS_FROM_SHA256 GENESIS_SHA256 GENESIS_PRESETS GENESIS_PATCH GENESIS_BALANCES"
+    " STEP_SCRIPT UPDATE_SCRIPT CODE_REPO CODE_TAG BUILD_PACKAGE BUILD_TAGS BUILD_REQUIRES"
+)
+FIXED = frozenset(_FIXED.split())
+"""What the genesis, the accounts or the binaries of a pod were made from: at another value its steps end with exit 5.
+
+What else steps read, they read anew when a pod starts. ``NUM_VALIDATORS`` is fixed where the genesis names them all.
+"""
+
 FIELDS = {
     "CHAIN_ID": "id",
     "CHAIN_BIN": "binary",
@@ -72,6 +84,8 @@ FIELDS = {
     "GENESIS_PATCH": "genesis",
     "GENESIS_BALANCES": "balances",
     "FAUCET_CREDIT": "faucet",
+    "FAUCET_ENABLED": "faucet",
+    "IDENTITIES": "identities",
     "STEP_SCRIPT": "scripts",
     "UPDATE_SCRIPT": "scripts",
     "CODE_REPO": "repo",

@@ -20,7 +20,7 @@ from exposer.errors import ConflictError, ExitCode
 from exposer.network.compose.project import ENVIRONMENT_FILE, KEYS_FILE, render_compose
 from exposer.network.document import Document
 from exposer.network.flags import add_wanted
-from exposer.network.former import left_over, refuse_immutable
+from exposer.network.former import left_over, refuse_fixed
 from exposer.network.key_source import keys_of
 from exposer.network.kubernetes import remaking
 from exposer.network.kubernetes.files import KUSTOMIZATION, render_kubernetes
@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     if options.output:
         for file in files:
             _refuse_another(options.output / file.path, file)
-        refuse_immutable(options.output, files)
+        refuse_fixed(options.output, files)
         for file in files:
             _write(options.output, file)
         for path in left_over(options.output, files, options.what):

@@ -16,7 +16,9 @@ from zygote import Zygote, zygote
 STEPS = ("init-genesis", "init-config")
 FORCED = ("init-genesis --force", "init-config --force")
 """Each takes finished steps back and starts over with other inputs; the second brings back what a patch replaced."""
-RUNS = {**dict.fromkeys((*STEPS, FORCED[0]), STEPS), FORCED[1]: STEPS[1:]}
+ANEW = "init-config anew"
+"""It is complete, and how the node runs has changed: its files and its record are replaced."""
+RUNS = {**dict.fromkeys((*STEPS, FORCED[0]), STEPS), **dict.fromkeys((FORCED[1], ANEW), STEPS[1:])}
 """Run that is killed -> the steps that run after it."""
 NOTICED = {
     "record_first": (STEPS[0], "the rerun of init-genesis exits 4"),
@@ -54,6 +56,7 @@ def environment(run: str, root: Path, keys: Path, patch: Path) -> dict[str, str]
         "HOSTNAME": "kill-genesis-0",
         "GENESIS_TIME": "2026-01-01T00:00:00Z",
         **(other if run in FORCED else {"GENESIS_PATCH": str(patch)}),
+        **({"METRICS": "true"} if run == ANEW else {}),
     }
 
 
@@ -71,7 +74,7 @@ class Undisturbed:
 
 @pytest.fixture(scope="module")
 def undisturbed(warm: Zygote, keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """All runs, traced: both steps, and then each forced run."""
+    """All runs, traced: both steps, and then each run with other settings."""
     directory = tmp_path_factory.mktemp("undisturbed")
     patch = directory / "patch.json"
     patch.write_text(json.dumps({"consensus_params": {"block": {"max_gas": "5000000"}}}))
@@ -137,6 +140,13 @@ def test_a_kill_while_steps_are_taken_back_converges(
     """Wherever a forced run with other inputs is killed, a rerun leaves what an undisturbed forced run leaves."""
     assert {call.name for call in undisturbed.points[run] if call.phase == "undoing"} >= {"rename", "unlink", "fsync"}
     kill_all(warm, undisturbed, run, tmp_path)
+
+
+@pytest.mark.sampled
+def test_a_kill_while_a_step_is_made_anew_converges(warm: Zygote, undisturbed: Undisturbed, tmp_path: Path) -> None:
+    """Wherever a complete step is killed that is made with other settings, it is still the former one, or the new."""
+    assert {"rename", "fsync", "link"} <= {call.name for call in undisturbed.points[ANEW]}
+    kill_all(warm, undisturbed, ANEW, tmp_path)
 
 
 @pytest.mark.parametrize("mutation", NOTICED)

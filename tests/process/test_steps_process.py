@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from networks import write_keys
@@ -63,6 +64,38 @@ def test_other_inputs_exit_5_and_force_goes_on(pod: dict[str, str]) -> None:
     assert read_progress(Path(pod["CHAIN_DIR"]))["init-genesis"].state == "failed"
     assert run("init_genesis", other, "--force").returncode == 0
     assert json.loads((Path(pod["CHAIN_DIR"]) / "config/genesis.json").read_bytes())["chain_id"] == "steps-2"
+
+
+def test_settings_of_the_node_may_change_on_a_complete_volume(pod: dict[str, str], tmp_path: Path) -> None:
+    """Its files are made anew from what the binary wrote: what is not asked is as it was; the genesis stays."""
+    (tmp_path / "patch.json").write_text('{"consensus_params": {"block": {"max_gas": "5000000"}}}')
+    (tmp_path / "overrides.json").write_text('{"config.toml": {"p2p": {"send_rate": 1}}}')
+    home, patched = Path(pod["CHAIN_DIR"]), {**pod, "GENESIS_PATCH": str(tmp_path / "patch.json")}
+    former = {**patched, "CONFIG_OVERRIDES": str(tmp_path / "overrides.json"), "TIMEOUT_COMMIT": "7s"}
+    assert [run(step, former).returncode for step in ("init_genesis", "init_config")] == [0, 0]
+    genesis, before = (home / "config/genesis.json").read_bytes(), read_config(home)
+    assert (before["p2p"]["send_rate"], before["consensus"]["timeout_commit"]) == (1, "7s")
+
+    anew = run("init_config", {**patched, "METRICS": "true", "RPC_PORT": "1234"})
+    assert anew.returncode == 0
+    assert "made anew, for these are others now: CONFIG_OVERRIDES, METRICS, RPC_PORT, TIMEOUT_COMMIT" in anew.stderr
+    now = read_config(home)
+    assert now["instrumentation"]["prometheus"] is True
+    assert now["rpc"]["laddr"] == "tcp://0.0.0.0:1234"
+    assert now["p2p"]["send_rate"] != 1
+    assert now["consensus"]["timeout_commit"] != "7s"
+    assert (home / "config/genesis.json").read_bytes() == genesis
+
+    assert run("init_config", former).returncode == 0
+    assert read_config(home) == before
+    refused = run("init_config", {**former, "GENESIS_PRESETS": "fast-governance", "METRICS": "true"})
+    assert refused.returncode == 5
+    assert "different now: GENESIS_PRESETS." in refused.stderr
+
+
+def read_config(home: Path) -> dict[str, Any]:
+    """The node's config.toml."""
+    return tomllib.loads((home / "config/config.toml").read_text())
 
 
 def test_a_refused_run_is_forgotten_when_the_right_one_follows(pod: dict[str, str]) -> None:
@@ -251,9 +284,16 @@ def test_a_validator_pod_joins_a_leader(pod: dict[str, str], tmp_path: Path) -> 
             done = run(step, joining)
             assert done.returncode == 0, done.stderr
 
-    assert (tmp_path / "joining/config/genesis.json").read_bytes() == genesis
-    config = (tmp_path / "joining/config/config.toml").read_text()
-    assert 'persistent_peers = "0123456789abcdef0123456789abcdef01234567@127.0.0.1:26656"' in config
+    joined = tmp_path / "joining"
+    assert (joined / "config/genesis.json").read_bytes() == genesis
+    peer = "0123456789abcdef0123456789abcdef01234567@127.0.0.1:"
+    assert read_config(joined)["p2p"]["persistent_peers"] == f"{peer}26656"
+
+    assert (
+        run("init_config", {**joining, "METRICS": "true", "GENESIS_P2P_PORT": "77"}).returncode == 0
+    )  # the leader is gone
+    assert read_config(joined)["p2p"]["persistent_peers"] == f"{peer}77"
+    assert (joined / "config/genesis.json").read_bytes() == genesis
 
 
 def test_no_line_of_any_step_holds_a_secret(pod: dict[str, str]) -> None:

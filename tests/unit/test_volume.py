@@ -120,6 +120,61 @@ def test_an_input_that_an_earlier_version_did_not_know_is_no_conflict_at_its_def
             volume.begin("s", OTHER, negligible=OTHER)
 
 
+def test_a_changeable_input_has_the_step_made_anew(tmp_path: Path) -> None:
+    """From what earlier steps left, and in its former place: later steps, and taking it back, are as before."""
+    run(tmp_path, "first", {"f": b"1", "g": b"1"})
+    run(tmp_path, "second", {"f": b"2", "h": b"2"}, {**INPUTS, "METRICS": "0" * 64})
+    run(tmp_path, "third", {"i": b"3"})
+    for number, data in (("1", b"21"), ("2", b"22")):
+        with open_volume(tmp_path) as volume:
+            transaction = volume.begin("second", {**INPUTS, "METRICS": number * 64}, changeable={"METRICS"})
+            assert transaction is not None
+            assert transaction.former == read_record(tmp_path, "second")
+            assert [transaction.found(path).read_bytes() for path in "fgi"] == [b"1", b"1", b"3"]
+            for path in "fh":
+                (transaction.stage / path).write_bytes(data)
+            transaction.commit()
+
+    assert [(tmp_path / path).read_bytes() for path in "fghi"] == [b"22", b"1", b"22", b"3"]
+    assert [(record.step, record.sequence) for record in read_records(tmp_path)] == [
+        ("first", 1),
+        ("second", 2),
+        ("third", 3),
+    ]
+    assert run(tmp_path, "second", {"h": b"new"}, OTHER, force=True)
+    assert [(tmp_path / path).read_bytes() for path in "fgh"] == [b"1", b"1", b"new"]
+    assert not (tmp_path / "i").exists()
+
+
+def test_a_changeable_input_excuses_no_other(tmp_path: Path) -> None:
+    """What may not change is named alone; a run that is not committed leaves the step complete as it was."""
+    before = {**INPUTS, "METRICS": "0" * 64}
+    run(tmp_path, "s", {"f": b"1"}, before)
+
+    with open_volume(tmp_path) as volume:
+        with pytest.raises(ConflictError, match=r"now: CHAIN_ID\."):
+            volume.begin("s", {**OTHER, "METRICS": "1" * 64}, changeable={"METRICS"})
+        assert volume.begin("s", {**INPUTS, "METRICS": "1" * 64}, changeable={"METRICS"}) is not None
+    with open_volume(tmp_path) as volume:
+        assert volume.begin("s", before) is None
+    assert (tmp_path / "f").read_bytes() == b"1"
+
+
+def test_what_a_step_was_made_from_must_be_there_to_make_it_anew(tmp_path: Path) -> None:
+    """Who has emptied the directory of what was replaced is told; nothing is made from the wrong file."""
+    run(tmp_path, "first", {"f": b"1"})
+    run(tmp_path, "second", {"f": b"2"})
+    shutil.rmtree(tmp_path / ".exposer/aside")
+
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("second", OTHER, changeable=OTHER)
+        assert transaction is not None
+        with pytest.raises(
+            ConflictError, match=r"second: the f that it was made from is gone .*give the former inputs"
+        ):
+            transaction.found("f")
+
+
 def test_an_input_that_is_none_any_more_is_no_conflict(tmp_path: Path) -> None:
     """A record may have what is negligible now; what else it alone has is a conflict, and so is what has changed."""
     then = {**INPUTS, "NUM_VALIDATORS": "1" * 64, "STEP_SCRIPT": "2" * 64}

@@ -9,7 +9,9 @@ from exposer.errors import BadInputError
 from exposer.network import environment
 from exposer.network.document import Document
 from exposer.network.file.model import Network
+from exposer.network.kubernetes.containers import counted
 from exposer.network.kubernetes.labels import Names, keys_name, metadata
+from exposer.network.plan import Pod
 from exposer.network.plan_files import PlanFile
 
 LIMIT = 1 << 20
@@ -51,6 +53,12 @@ def config_maps(files: Sequence[PlanFile], names: Names, document: Document) -> 
             **({"data": text} if text else {}),
             **({"binaryData": binary} if binary else {}),
         }
+
+
+def count(leader: Pod, names: Names) -> dict[str, Any]:
+    """What the genesis pod, the ``leader``, is told of how many pods there are."""
+    data = {name: value for step in leader.steps for name, value in counted(step).items()}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": names.metadata(names.count), "data": data}
 
 
 def _is_text(content: bytes) -> bool:

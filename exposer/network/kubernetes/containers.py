@@ -21,10 +21,19 @@ def port_name(name: str) -> str:
     return PORTS.get(name, name)
 
 
+def counted(container: Container) -> dict[str, str]:
+    """What of its environment follows from how many pods there are: one more must not restart those that are there."""
+    environment = container.environment
+    if "NUM_VALIDATORS" not in environment:
+        return {}
+    return {name: environment.get(name, "") for name in ("NUM_VALIDATORS", "PEER_EXPOSERS")}
+
+
 def rendered(container: Container, names: Names, **more: Any) -> dict[str, Any]:
     """The container; ``more`` are its probes and what else only some have."""
     own = {"name": POD_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    told = [{"name": name, "value": value} for name, value in container.environment.items()]
+    counts = counted(container)
+    told = [{"name": name, "value": value} for name, value in container.environment.items() if name not in counts]
     named = any(refers(text) for text in (*container.command, *container.environment.values()))
     environment = [own] * named + told
     ports = [{"name": port_name(name), "containerPort": port} for name, port in container.ports.items()]
@@ -33,6 +42,7 @@ def rendered(container: Container, names: Names, **more: Any) -> dict[str, Any]:
         "image": container.image,
         **pull_policy(names, "imagePullPolicy"),
         "command": list(container.command),
+        **({"envFrom": [{"configMapRef": {"name": names.count}}]} if counts else {}),
         **({"env": environment} if environment else {}),
         **({"ports": ports} if ports else {}),
         **more,

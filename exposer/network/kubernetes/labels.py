@@ -41,6 +41,11 @@ class Names:
         return f"{self.prefix}-{volume}"
 
     @property
+    def count(self) -> str:
+        """The ConfigMap of what follows from the number of pods."""
+        return f"{self.prefix}-count"
+
+    @property
     def selector(self) -> Labels:
         """All pods of the chain."""
         return {PART_OF: dns_label(self.network.name), INSTANCE: self.prefix}

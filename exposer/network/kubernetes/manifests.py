@@ -1,6 +1,6 @@
 """The manifests of a plan, as data: of the network its keys, and of each chain what its pods are and need."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from exposer.accounts.secret import Secret
@@ -8,10 +8,11 @@ from exposer.errors import BadInputError
 from exposer.network.document import Document
 from exposer.network.file.model import Chain
 from exposer.network.kubernetes import access
-from exposer.network.kubernetes.config import config_maps, keys
+from exposer.network.kubernetes.config import config_maps, count, keys
 from exposer.network.kubernetes.labels import Names
 from exposer.network.kubernetes.stateful_set import pod_set
 from exposer.network.plan import Plan
+from exposer.network.plan_files import PlanFile
 from exposer.network.site import Role
 
 Manifest = dict[str, Any]
@@ -41,15 +42,19 @@ def groups(plan: Plan, document: Document, keys_file: Secret) -> dict[str, list[
 
 def _of_chain(plan: Plan, chain: Chain, document: Document) -> Iterator[tuple[str, list[Manifest]]]:
     names = Names(document.network, chain)
-    yield names.prefix, list(_shared(plan, chain, names, document))
+    files = [file for file in plan.files if file.chain == chain.id]
+    yield names.prefix, list(_shared(plan, chain, names, document, files))
     for role in _ROLES:
         if pods := [pod for pod in plan.pods if pod.chain == chain.id and pod.role == role]:
-            yield names.of_set(role), list(pod_set(pods, names))
+            yield names.of_set(role), list(pod_set(pods, names, files))
 
 
-def _shared(plan: Plan, chain: Chain, names: Names, document: Document) -> Iterator[Manifest]:
+def _shared(
+    plan: Plan, chain: Chain, names: Names, document: Document, files: Sequence[PlanFile]
+) -> Iterator[Manifest]:
     pods = [pod for pod in plan.pods if pod.chain == chain.id]
-    yield from config_maps([file for file in plan.files if file.chain == chain.id], names, document)
+    yield from config_maps(files, names, document)
+    yield count(pods[0], names)
     yield access.service(pods[0], names)
     yield access.meeting_point(pods[0], names)
     yield access.disruption_budget(pods, names)

@@ -22,7 +22,8 @@ def started(pod: Pod) -> list[str]:
 def test_every_pod_is_the_plans(tmp_path: Path, text: str) -> None:
     """Steps, their order, commands, environments, mounts, ports and images are those of the plan, pod by pod."""
     plan, _ = load(tmp_path, text)
-    sets = named(render(tmp_path, text), "StatefulSet")
+    rendered = render(tmp_path, text)
+    sets, maps = named(rendered, "StatefulSet"), named(rendered, "ConfigMap")
     seen = 0
     for pod in plan.pods:
         found = containers(sets[set_name(pod.chain, pod.role)])
@@ -32,7 +33,9 @@ def test_every_pod_is_the_plans(tmp_path: Path, text: str) -> None:
         for container in pod.containers:
             one = found[container.name]
             told = environment(one, pod.name)
-            assert {name: value for name, value in told.items() if name != "POD_NAME"} == container.environment
+            counts = [maps[source["configMapRef"]["name"]]["data"] for source in one.get("envFrom", [])]
+            given = {name: value for data in [told, *counts] for name, value in data.items() if value}
+            assert {name: value for name, value in given.items() if name != "POD_NAME"} == container.environment
             stay = ["--stay"] if container.name == "create-validator" else []
             assert [expanded(part, told) for part in one["command"]] == [*container.command, *stay]
             assert one["image"] == container.image

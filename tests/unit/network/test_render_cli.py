@@ -2,6 +2,7 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from network_world import MINIMAL
@@ -9,6 +10,14 @@ from ruamel.yaml import YAML
 
 from exposer.accounts.keyfile import load_keys
 from exposer.cli import main
+from exposer.network.environment import FIXED
+from exposer.settings import environment_name
+from init_scripts.init_build_images import BuildSettings
+from init_scripts.init_faucet import FaucetStepSettings
+from init_scripts.init_genesis import GenesisSettings
+from init_scripts.init_validator import ValidatorSettings
+from init_scripts.node_config import ConfigSettings
+from init_scripts.settings import PodSettings  # noqa: TC001 - as the classes above
 
 
 def network(directory: Path, text: str = "") -> Path:
@@ -26,7 +35,7 @@ def mode(path: Path) -> int:
 @pytest.mark.parametrize("what", ["compose", "k8s"])
 def test_fresh_keys_are_kept_by_the_next_rendering(tmp_path: Path, what: str) -> None:
     """Rendering again, for more validators too, changes no key; who may not look into the directory sees none."""
-    path, output = network(tmp_path), tmp_path / "out"
+    path, output = network(tmp_path, "faucet: {enabled: true}\n"), tmp_path / "out"
 
     assert main(["render", what, str(path), "-o", str(output)]) == 0
     before = (output / "keys/keys.json").read_bytes()
@@ -250,17 +259,123 @@ def test_what_kubernetes_would_refuse_halfway_is_refused_before(
 
     assert main(["render", "k8s", str(path), "-o", str(output)]) == 5
     error = capsys.readouterr().err
-    assert f"nobody change {told} of the StatefulSet cosmoshub-4-genesis; put it back, or render into another" in error
+    assert f"nobody change {told} of the StatefulSet cosmoshub-4-genesis; put it back, or delete this network" in error
     assert {path: path.read_bytes() for path in output.rglob("*.yaml")} == written
 
 
-@pytest.mark.parametrize("more", ["    metrics: true\n", "kubernetes: {networkPolicy: false}\n"])
-def test_what_may_change_is_rendered_again(tmp_path: Path, more: str) -> None:
-    """A template, and what is beside it, is another one for Kubernetes too."""
+RICH = "    env: [{name: BUILD_TAGS, value: ledger}]\n    scripts: {init-genesis: {data: echo}}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            "",
+            "    genesis: {patch: {consensus_params: {block: {max_gas: '5'}}}}\n",
+            "genesis (GENESIS_PATCH) in cosmoshub-4-gen",
+        ),
+        (
+            "    genesis: {patch: {a: {b: 1}}}\n",
+            "    genesis: {patch: {a: {b: 2}}}\n",
+            "genesis (GENESIS_PATCH) in cosmoshub-4-patch",
+        ),
+        ("    genesis: {patch: {a: {b: 1}}}\n", "", "genesis (GENESIS_PATCH) in cosmoshub-4-gen"),
+        ("", "    genesis: {presets: [fast-governance]}\n", "genesis (GENESIS_PRESETS) in"),
+        (
+            "",
+            "    balances: [{address: cosmos149vy9xvyt3k5hn94yhqjucxcdem3tjpwgmhsmu, amount: 1uatom}]\n",
+            "balances (GENESIS_BALANCES) in",
+        ),
+        ("", "    coins: 70000000uatom\n", "coins (COINS) in"),
+        ("", "    commission: {rate: 0.2, maxRate: 0.3}\n", "commission.rate (COMMISSION_RATE)"),
+        ("", "    identities: derived\n", "another chains[].identities (IDENTITIES) in"),
+        ("", "relayers: [{name: r, type: hermes, chains: [cosmoshub-4, cosmoshub-4]}]\n", "another NUM_RELAYERS in"),
+        ("", "faucet: {enabled: true}\n", "another chains[].faucet (FAUCET_ENABLED) in"),
+        ("", "--validators 5", "numValidators (NUM_VALIDATORS) in"),
+        (RICH, RICH.replace("ledger", "other"), "another BUILD_TAGS in"),
+        (RICH, RICH.replace("echo", "echo 2"), "scripts (STEP_SCRIPT init-genesis) in cosmoshub-4-scripts"),
+    ],
+)
+def test_what_would_stop_complete_pods_is_refused_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], before: str, after: str, told: str
+) -> None:
+    """Another input of the genesis: the pods of the former rendering would end with exit 5, one by one."""
     output = tmp_path / "out"
-    for text, count in (("", "3"), (more, "3"), (more, "5")):
-        path = network(tmp_path, f"{text}throwaway: true\n")
-        assert main(["render", "k8s", str(path), "-o", str(output), "--validators", count]) == 0
+    assert main(["render", "k8s", str(network(tmp_path, f"{before}throwaway: true\n")), "-o", str(output)]) == 0
+    written = {path: path.read_bytes() for path in output.rglob("*.yaml")}
+    flags = after.split() if after.startswith("--") else []
+    path = network(tmp_path, f"{'' if flags else after}throwaway: true\n")
+    capsys.readouterr()
+
+    assert main(["render", "k8s", str(path), "-o", str(output), *flags]) == 5
+    error = capsys.readouterr().err
+    assert f"{output}: pods were made from another " in error
+    assert told in error
+    assert "their steps would exit 5; put it back, or delete this network first" in error
+    assert {path: path.read_bytes() for path in output.rglob("*.yaml")} == written
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "    metrics: true\n",
+        "    config: {config.toml: {p2p: {send_rate: 1}}}\n",
+        "    corsAllowedOrigins: ['*']\n",
+        "kubernetes: {networkPolicy: false}\n",
+        "timeouts: {timeout_commit: 9s}\n",
+    ],
+)
+def test_what_may_change_is_rendered_again(tmp_path: Path, more: str) -> None:
+    """How nodes run is in their template, so that they roll; what is beside them is another object for Kubernetes."""
+    output = tmp_path / "out"
+    templates = []
+    for text in ("", more):
+        path = network(tmp_path, f"{text}{FAUCET}")
+        assert main(["render", "k8s", str(path), "-o", str(output)]) == 0
+        templates.append(pod_templates(output))
+
+    assert (templates[0] != templates[1]) is not more.startswith("kubernetes")
+
+
+def pod_templates(output: Path) -> list[Any]:
+    """Those of all StatefulSets of a rendering."""
+    documents = (one for path in sorted(output.glob("*.yaml")) for one in YAML(typ="safe").load_all(path.read_bytes()))
+    return [one["spec"]["template"] for one in documents if one["kind"] == "StatefulSet"]
+
+
+def test_more_validators_restart_nobody(tmp_path: Path) -> None:
+    """No pod's template says how many there are; the genesis pod reads it, and whom to ask, of a ConfigMap."""
+    output = tmp_path / "out"
+    path = network(tmp_path, FAUCET)
+    templates = []
+    for number in (1, 3, 5):
+        assert main(["render", "k8s", str(path), "-o", str(output), "--validators", str(number)]) == 0
+        templates.append(pod_templates(output))
+        text = (output / "cosmoshub-4.yaml").read_text()
+        assert f'NUM_VALIDATORS: "{number}"' in text
+        assert text.count(".cosmoshub-4-validator:8081") == number - 1
+
+    assert templates[0] == templates[1][:1]
+    assert templates[1] == templates[2]
+
+
+def test_every_input_of_a_step_is_fixed_or_may_change(tmp_path: Path) -> None:
+    """What a step of a complete pod refuses is known to the renderer, by the name that the plan gives it."""
+    steps: list[type[PodSettings]] = [
+        GenesisSettings,
+        ConfigSettings,
+        ValidatorSettings,
+        FaucetStepSettings,
+        BuildSettings,
+    ]
+    pods_own = {"HOSTNAME", "MONIKER", "POD_INDEX"}
+    known = {*FIXED, *pods_own, "NUM_VALIDATORS", "KEYS_CONFIG"}
+    for cls in steps:
+        settings = cls.model_construct(chain_dir=tmp_path, chain_id="x", hostname="x-0")
+        names = {name for name in (*cls.INPUTS, *cls.SCRIPTS) if name in cls.model_fields}
+        found = {environment_name(cls, name) for name in names} - settings.changeable
+        assert found <= known, cls
+    assert not FIXED & ConfigSettings.model_construct(chain_dir=tmp_path).changeable
 
 
 def test_files_of_a_chain_that_is_gone_go(tmp_path: Path) -> None:
