@@ -115,22 +115,27 @@ class ComposeProject:
 
     def height(self, pod: str) -> int:
         """The height of the pod's node; 0 where it does not answer."""
-        try:
-            status = get_json(f"http://{self.address(pod)}:{PORTS['node']}/status")
-        except OSError:
-            return 0
-        return int(status["result"]["sync_info"]["latest_block_height"])
-
-    def _reached(self, pod: str, height: int) -> bool:
-        return self.height(pod) >= height
+        return _height(self.address(pod))
 
     def is_going_on(self) -> None:
         """Every node makes three blocks more than the highest has now, and all of them have the same genesis."""
-        pods = self.pods()
-        goal = 3 + max(self.height(pod) for pod in pods)
-        for pod in pods:
-            eventually(f"{pod} at height {goal}", partial(self._reached, pod, goal))
+        addresses = {pod: self.address(pod) for pod in self.pods()}
+        goal = 3 + max(map(_height, addresses.values()))
+        for pod, address in addresses.items():
+            eventually(f"{pod} at height {goal}", partial(_reached, address, goal))
         assert len(self.digests()) == 1
+
+
+def _height(address: str) -> int:
+    try:
+        status = get_json(f"http://{address}:{PORTS['node']}/status")
+    except OSError:
+        return 0
+    return int(status["result"]["sync_info"]["latest_block_height"])
+
+
+def _reached(address: str, height: int) -> bool:
+    return _height(address) >= height
 
 
 _WORKERS = 3
