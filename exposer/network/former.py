@@ -1,5 +1,6 @@
 """What a new rendering finds of the one before it: what nobody can change any more, and what is left over."""
 
+import base64
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,11 +105,12 @@ def _named(kind: str, objects: Sequence[dict[str, Any]], part: str) -> dict[str,
 
 def _inputs(objects: Sequence[dict[str, Any]]) -> dict[str, dict[str, str]]:
     """StatefulSet, or ConfigMap of files -> those inputs of its steps that stay what they were -> their values."""
-    maps = _named("ConfigMap", objects, "data")
+    maps, secrets = _named("ConfigMap", objects, "data"), _named("Secret", objects, "data")
     found: dict[str, dict[str, str]] = {}
     for name, spec in _named("StatefulSet", objects, "spec").items():
         steps = spec["template"]["spec"].get("initContainers", [])
-        told = {entry["name"]: entry.get("value", "") for step in steps for entry in step.get("env", [])}
+        entries = [entry for step in steps for entry in step.get("env", [])]
+        told = {entry["name"]: entry.get("value") or _secret(entry, name, secrets) for entry in entries}
         found[name] = {variable: value for variable, value in told.items() if variable in FIXED}
         if told.get("FAUCET_ENABLED") == "true" and told.get("VALIDATOR_SET") != "genesis":
             continue  # the faucet funds who joins, and the genesis knows nothing of them
@@ -119,6 +121,13 @@ def _inputs(objects: Sequence[dict[str, Any]]) -> dict[str, dict[str, str]]:
             keys = {file: _VARIABLES.get(file, f"{SCRIPT} {file}") for file in files if file != CONFIG_OVERRIDES}
             found[name] = found.get(name, {}) | {key: files[file] for file, key in keys.items()}
     return found
+
+
+def _secret(entry: dict[str, Any], pods: str, secrets: dict[str, dict[str, Any]]) -> str:
+    """The value of a variable of ``pods`` that is in a Secret beside them."""
+    source = entry.get("valueFrom", {}).get("secretKeyRef", {})
+    encoded = secrets.get(_beside(pods, source.get("name", "")), {}).get(source.get("key"), "")
+    return base64.b64decode(encoded).decode(errors="replace")
 
 
 def _beside(name: str, other: str) -> str:

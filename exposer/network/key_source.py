@@ -1,5 +1,6 @@
 """Where the keys of a network come from that is not run by `exposer up`: its file, its name, or the system's random."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,14 @@ from exposer.errors import BadInputError, from_input_error
 from exposer.network.document import Document
 from exposer.network.file.model import Network
 
+KEYS_FILE = "keys.json"
+_PARTS = {"validators.json": "validators", "faucet.json": "faucet"}
+"""Parts of the keys file -> the role that is in it."""
+_OF_STEPS = {
+    "init-faucet": "faucet.json",
+    "init-validator": "validators.json",
+    "create-validator": "validators.json",
+}
 _COUNTS: Mapping[str, int] = {"genesis": 1, "validators": 1, "faucet": 1, "keys": 3}
 
 
@@ -19,6 +28,21 @@ def counts(network: Network) -> dict[str, int]:
     the relayers.
     """
     return {**_COUNTS, **({"relayers": 1} if network.relayers else {})}
+
+
+def keys_file_of(step: str) -> str:
+    """Which of the `key_files` a step gets: ``init-genesis``, which funds all accounts, the whole."""
+    return _OF_STEPS.get(step, KEYS_FILE)
+
+
+def key_files(keys: Secret) -> dict[str, Secret]:
+    """The keys file, and its parts, by file name; raises `BadInputError` where it is none."""
+    try:
+        roles = dict(json.loads(keys.reveal()))
+    except (ValueError, TypeError):
+        raise BadInputError("keys: the file is not a JSON object; make one with exposer keys new") from None
+    parts = {name: json.dumps({role: roles.get(role, [])}, indent=2) + "\n" for name, role in _PARTS.items()}
+    return {KEYS_FILE: keys, **{name: Secret(text.encode()) for name, text in parts.items()}}
 
 
 def keys_of(document: Document, kept: Path | None) -> Secret:

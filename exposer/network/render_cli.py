@@ -17,11 +17,11 @@ from dotenv import dotenv_values
 from exposer import log as logs
 from exposer.durable import write_durably
 from exposer.errors import ConflictError, ExitCode
-from exposer.network.compose.project import ENVIRONMENT_FILE, KEYS_FILE, render_compose
+from exposer.network.compose.project import ENVIRONMENT_FILE, KEYS_DIRECTORY, render_compose
 from exposer.network.document import Document
 from exposer.network.flags import add_wanted
 from exposer.network.former import left_over, refuse_fixed
-from exposer.network.key_source import keys_of
+from exposer.network.key_source import KEYS_FILE, key_files, keys_of
 from exposer.network.kubernetes import remaking
 from exposer.network.kubernetes.files import KUSTOMIZATION, render_kubernetes
 from exposer.network.plan_cli import plan_at
@@ -29,7 +29,9 @@ from exposer.network.rendering import MADE, RenderedFile
 from exposer.network.wanted import Wanted, choose_document
 
 log = logging.getLogger("exposer render")
-_KEPT = KEYS_FILE  # not beside the manifests: kubectl apply -f DIR reads whatever ends in .json there
+_KEPT = (
+    f"{KEYS_DIRECTORY}/{KEYS_FILE}"  # not beside the manifests: kubectl apply -f DIR reads whatever ends in .json there
+)
 _PRIVATE = 0o700
 
 
@@ -81,8 +83,9 @@ def _compose(document: Document, output: Path | None) -> list[RenderedFile]:
     files = render_compose(plan_at("compose", document), document)
     if not output:  # it would be read from there
         return files
-    keys = keys_of(document, output / KEYS_FILE)
-    return [*files, RenderedFile(KEYS_FILE, keys.reveal(), directory_mode=_PRIVATE)]
+    keys = key_files(keys_of(document, output / _KEPT))
+    place = [(f"{KEYS_DIRECTORY}/{name}", content.reveal()) for name, content in keys.items()]
+    return [*files, *(RenderedFile(path, content, directory_mode=_PRIVATE) for path, content in place)]
 
 
 def _kubernetes(document: Document, options: argparse.Namespace) -> list[RenderedFile]:
@@ -100,7 +103,7 @@ def _refuse_another(path: Path, file: RenderedFile) -> None:
     if not path.exists():
         return
     before = path.read_bytes()
-    if file.path == KEYS_FILE and not _grows(before, file.content):
+    if file.path == _KEPT and not _grows(before, file.content):
         raise ConflictError(f"{path} has other keys, and keys are never overwritten; move it away, or name another DIR")
     if file.content.startswith(MADE) and not before.startswith(MADE):
         raise ConflictError(f"{path} was not made by exposer render; move it away, or name another DIR")

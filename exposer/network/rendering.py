@@ -7,6 +7,8 @@ from exposer.network.document import Document
 
 READABLE = 0o644
 """Of files that containers read under a user of their own; a directory of mode 0700 keeps secrets from others."""
+PRIVATE = 0o600
+"""Of files with values that came from outside: of ``${NAME}`` in the network file, where passwords may stand."""
 MADE = b"# Made by: exposer render "
 """What the YAML begins with that is made here: such a file may be replaced, and no other."""
 

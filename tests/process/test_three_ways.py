@@ -178,8 +178,11 @@ def test_manifests_are_what_the_plan_says(document: Document, tmp_path: Path) ->
     ]
     sets = {entry["metadata"]["name"]: entry["spec"] for entry in objects if entry["kind"] == "StatefulSet"}
 
+    counts = {
+        entry["metadata"]["name"]: entry["data"] for entry in objects if entry["metadata"]["name"].endswith("-count")
+    }
     found = {
-        f"{name}-{ordinal}": [*of_template(spec["template"]["spec"], f"{name}-{ordinal}")]
+        f"{name}-{ordinal}": [*of_template(spec["template"]["spec"], f"{name}-{ordinal}", counts)]
         for name, spec in sets.items()
         for ordinal in range(spec["replicas"])
     }
@@ -189,8 +192,8 @@ def test_manifests_are_what_the_plan_says(document: Document, tmp_path: Path) ->
     assert all(file.content.decode() in kept for file in plan.files)
 
 
-def of_template(spec: Mapping[str, Any], pod: str) -> Iterator[Shown]:
-    """The containers of the pod with this name, as a kubelet starts them."""
+def of_template(spec: Mapping[str, Any], pod: str, counts: Mapping[str, Any]) -> Iterator[Shown]:
+    """The containers of the pod with this name, as a kubelet starts them; ``counts`` are ConfigMaps of variables."""
     for container in (*spec["initContainers"], *spec["containers"]):
 
         def value(text: str) -> str:
@@ -198,7 +201,12 @@ def of_template(spec: Mapping[str, Any], pod: str) -> Iterator[Shown]:
             return text.replace("$$", "\0").replace("$(POD_NAME)", pod).replace("\0", "$")
 
         environment = {entry["name"]: value(entry["value"]) for entry in container.get("env", []) if "value" in entry}
-        mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
+        for source in container.get("envFrom", []):
+            environment |= {name: text for name, text in counts[source["configMapRef"]["name"]].items() if text}
+        mounts = {
+            mount["mountPath"].removesuffix("/keys.json"): mount.get("readOnly", False)
+            for mount in container["volumeMounts"]
+        }
         del mounts["/tmp"]
         yield Shown(container["name"], tuple(map(value, container["command"])), environment, mounts)
 

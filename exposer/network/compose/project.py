@@ -21,20 +21,23 @@ from exposer.network.compose.service import (
     Place,
     config_name,
     literal,
+    secret_name,
     service,
     service_name,
     volumes,
 )
 from exposer.network.document import Document
+from exposer.network.key_source import keys_file_of
 from exposer.network.names import dns_label, pod_names
+from exposer.network.outside import outside
 from exposer.network.plan import Plan, Pod
 from exposer.network.plan_files import PlanFile
-from exposer.network.rendering import RenderedFile, header
+from exposer.network.rendering import PRIVATE, READABLE, RenderedFile, header
 
 COMPOSE_FILE = "compose.yaml"
 ENVIRONMENT_FILE = ".env"
-KEYS_FILE = "keys/keys.json"
-"""Where the keys are expected beside it; what is in them is not the renderer's business."""
+KEYS_DIRECTORY = "keys"
+"""Where the files with the keys are expected beside it; what is in them is not the renderer's business."""
 USER = "10001:10001"
 GRACE = "30s"
 """Between SIGTERM and SIGKILL: above a sidecar's drain, and what a node takes to stop."""
@@ -46,7 +49,7 @@ _HEADER = b"""\
 #   docker compose ps --all               what runs, and what is done; docker compose logs SERVICE: what it said
 #   docker compose down --volumes         stop it, and delete what it made
 #
-# keys/keys.json is mounted as it is, so user 10001 must be able to read it: mode 0644, in a directory of mode 0700.
+# The files in keys are mounted as they are, and user 10001 reads them: mode 0644, in a directory of mode 0700.
 # ADDRESSES is the first half of all addresses, and must be no other network's: ADDRESSES=10.77 docker compose up
 """
 
@@ -54,7 +57,8 @@ _HEADER = b"""\
 def render_compose(plan: Plan, document: Document) -> list[RenderedFile]:
     """The compose file, the files that steps read, and an ``.env`` where a profile has to be on; without the keys."""
     content = header("compose", document) + _HEADER + compose_yaml(_project(plan, document))
-    files = [RenderedFile(COMPOSE_FILE, content)]
+    told = any(outside(chain, plan.pods, document.source.written) for chain in document.network.chains)
+    files = [RenderedFile(COMPOSE_FILE, content, mode=PRIVATE if told else READABLE)]
     files += [RenderedFile(_path(file), file.content) for file in plan.files]
     if any(pod.faucet for pod in plan.pods):  # which validators that join need, so it must be on
         files.append(RenderedFile(ENVIRONMENT_FILE, f"COMPOSE_PROFILES={PROFILE}\n".encode()))
@@ -92,8 +96,14 @@ def _project(plan: Plan, document: Document) -> dict[str, Any]:
         "networks": {"default": {"ipam": {"config": [_subnet(prefix)]}}},
         "volumes": {name: {} for pod in plan.pods for name in volumes(pod)},
         **({"configs": configs} if configs else {}),
-        "secrets": {KEYS: {"file": f"./{KEYS_FILE}"}},
+        "secrets": {secret_name(file): {"file": f"./{KEYS_DIRECTORY}/{file}"} for file in _keys_files(plan)},
     }
+
+
+def _keys_files(plan: Plan) -> list[str]:
+    containers = (container for pod in plan.pods for container in pod.containers)
+    used = (one.name for one in containers if any(mount.volume == KEYS for mount in one.mounts))
+    return sorted({keys_file_of(name) for name in used})
 
 
 def _blocks(pull: str) -> dict[str, Block]:

@@ -7,13 +7,14 @@ from typing import Any
 from exposer.network.compose.anchors import Block
 from exposer.network.file.containers import Amounts, Resources
 from exposer.network.file.quantity import parse_quantity
+from exposer.network.key_source import KEYS_FILE, keys_file_of
 from exposer.network.names import exposers_name
 from exposer.network.plan import BUILD, COPY, FOUNDING, GATE, Container, Mount, Pod
 from exposer.network.plan_files import PlanFile
 
 PROFILE = "faucet"
 KEYS = "keys"
-"""The secret, and the volume of the plan that it is."""
+"""The secret with all of them, and the volume of the plan that it is."""
 _STARTED = {"condition": "service_started"}
 _DONE = {"condition": "service_completed_successfully"}
 _STAY = "create-validator"
@@ -54,6 +55,11 @@ class Place:
 def service_name(pod: Pod, container: Container) -> str:
     """The node's is the pod's, for peers dial it; the others' are the pod's and their own."""
     return pod.name if container is pod.node else f"{pod.name}-{container.name}"
+
+
+def secret_name(file: str) -> str:
+    """Of one of the files that the keys are in."""
+    return KEYS if file == KEYS_FILE else f"{KEYS}-{file.removesuffix('.json')}"
 
 
 def config_name(file: PlanFile) -> str:
@@ -102,7 +108,8 @@ def _mounts(place: Place, container: Container) -> dict[str, Any]:
     pod, named, configs, secrets = place.pod, list[Any](), list[Any](), list[Any]()
     for mount in container.mounts:
         if mount.volume == KEYS:
-            secrets.append({"source": KEYS, "target": f"{mount.path}/keys.json"})
+            source = secret_name(keys_file_of(container.name))
+            secrets.append({"source": source, "target": f"{mount.path}/{KEYS_FILE}"})
         elif mount.volume in {"patch", "scripts"}:
             files = [file for file in place.files if (file.chain, file.volume) == (pod.chain, mount.volume)]
             configs += [{"source": config_name(file), "target": f"{mount.path}/{file.name}"} for file in files]

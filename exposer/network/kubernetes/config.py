@@ -9,6 +9,7 @@ from exposer.errors import BadInputError
 from exposer.network import environment
 from exposer.network.document import Document
 from exposer.network.file.model import Network
+from exposer.network.key_source import key_files
 from exposer.network.kubernetes.containers import counted
 from exposer.network.kubernetes.labels import Names, keys_name, metadata
 from exposer.network.plan import Pod
@@ -16,7 +17,6 @@ from exposer.network.plan_files import PlanFile
 
 LIMIT = 1 << 20
 """Bytes that the data of one object may have (https://kubernetes.io/docs/concepts/configuration/configmap/)."""
-KEYS = "keys.json"
 
 _FIELDS = {
     environment.GENESIS_PATCH: ("genesis",),
@@ -27,11 +27,13 @@ _FIELDS = {
 
 
 def keys(network: Network, content: Secret) -> dict[str, Any]:
-    """The keys file: a Secret, or a ConfigMap where the network is one to throw away: its keys are no secret."""
+    """The keys file and its parts: a Secret, or a ConfigMap for a network to throw away, whose keys are no secret."""
     about = metadata(network, keys_name(network))
+    files = key_files(content)
     if network.throwaway:
-        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "data": {KEYS: content.reveal().decode()}}
-    data = {KEYS: base64.b64encode(content.reveal()).decode()}
+        data = {name: file.reveal().decode() for name, file in files.items()}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "data": data}
+    data = {name: base64.b64encode(file.reveal()).decode() for name, file in files.items()}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": about, "type": "Opaque", "data": data}
 
 
@@ -53,6 +55,14 @@ def config_maps(files: Sequence[PlanFile], names: Names, document: Document) -> 
             **({"data": text} if text else {}),
             **({"binaryData": binary} if binary else {}),
         }
+
+
+def outside_values(values: Mapping[str, str], names: Names) -> Iterator[dict[str, Any]]:
+    """What variables of the chain's steps got from ``${NAME}``: passwords may be among them."""
+    data = {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
+    if data:
+        about = names.metadata(names.outside)
+        yield {"apiVersion": "v1", "kind": "Secret", "metadata": about, "type": "Opaque", "data": data}
 
 
 def count(leader: Pod, names: Names) -> dict[str, Any]:

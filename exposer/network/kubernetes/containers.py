@@ -29,11 +29,21 @@ def counted(container: Container) -> dict[str, str]:
     return {name: environment.get(name, "") for name in ("NUM_VALIDATORS", "PEER_EXPOSERS")}
 
 
+def _value(name: str, value: str, names: Names) -> dict[str, Any]:
+    if name in names.secret:
+        return {"valueFrom": {"secretKeyRef": {"name": names.outside, "key": name}}}
+    return {"value": value}
+
+
 def rendered(container: Container, names: Names, **more: Any) -> dict[str, Any]:
     """The container; ``more`` are its probes and what else only some have."""
     own = {"name": POD_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     counts = counted(container)
-    told = [{"name": name, "value": value} for name, value in container.environment.items() if name not in counts]
+    told = [
+        {"name": name, **_value(name, value, names)}
+        for name, value in container.environment.items()
+        if name not in counts
+    ]
     named = any(refers(text) for text in (*container.command, *container.environment.values()))
     environment = [own] * named + told
     ports = [{"name": port_name(name), "containerPort": port} for name, port in container.ports.items()]

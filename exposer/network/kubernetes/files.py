@@ -6,12 +6,10 @@ from exposer.accounts.secret import Secret
 from exposer.network.document import Document
 from exposer.network.kubernetes.manifests import groups
 from exposer.network.plan import Plan
-from exposer.network.rendering import RenderedFile, header
+from exposer.network.rendering import PRIVATE, RenderedFile, header
 from exposer.network.yaml_text import to_yaml
 
 KUSTOMIZATION = "kustomization.yaml"
-_KEYS = "keys.yaml"
-_PRIVATE = 0o600
 
 
 def render_kubernetes(plan: Plan, document: Document, keys: Secret) -> list[RenderedFile]:
@@ -25,8 +23,8 @@ def render_kubernetes(plan: Plan, document: Document, keys: Secret) -> list[Rend
     first = header("k8s", document)
     made = groups(plan, document, keys)
     found = [RenderedFile(f"{name}.yaml", first + to_yaml(*group)) for name, group in made.items()]
-    secret = not document.network.throwaway
-    rendered = [replace(file, mode=_PRIVATE) if secret and file.path == _KEYS else file for file in found]
+    secret = {f"{name}.yaml" for name, objects in made.items() if any(one["kind"] == "Secret" for one in objects)}
+    rendered = [replace(file, mode=PRIVATE) if file.path in secret else file for file in found]
     content = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",

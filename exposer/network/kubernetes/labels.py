@@ -17,10 +17,11 @@ Labels = dict[str, str]
 
 @dataclass(frozen=True)
 class Names:
-    """What the objects of one chain are called, and labelled with."""
+    """What the objects of one chain are called, and labelled with; ``secret`` are variables that came from outside."""
 
     network: Network
     chain: Chain
+    secret: frozenset[str] = frozenset()
 
     @property
     def prefix(self) -> str:
@@ -44,6 +45,11 @@ class Names:
     def count(self) -> str:
         """The ConfigMap of what follows from the number of pods."""
         return f"{self.prefix}-count"
+
+    @property
+    def outside(self) -> str:
+        """The Secret of what variables of the network file came from outside."""
+        return f"{self.prefix}-env"
 
     @property
     def selector(self) -> Labels:

@@ -8,9 +8,10 @@ from exposer.errors import BadInputError
 from exposer.network.document import Document
 from exposer.network.file.model import Chain
 from exposer.network.kubernetes import access
-from exposer.network.kubernetes.config import config_maps, count, keys
+from exposer.network.kubernetes.config import config_maps, count, keys, outside_values
 from exposer.network.kubernetes.labels import Names
 from exposer.network.kubernetes.stateful_set import pod_set
+from exposer.network.outside import outside
 from exposer.network.plan import Plan
 from exposer.network.plan_files import PlanFile
 from exposer.network.site import Role
@@ -41,7 +42,10 @@ def groups(plan: Plan, document: Document, keys_file: Secret) -> dict[str, list[
 
 
 def _of_chain(plan: Plan, chain: Chain, document: Document) -> Iterator[tuple[str, list[Manifest]]]:
-    names = Names(document.network, chain)
+    values = outside(chain, plan.pods, document.source.written)
+    names = Names(document.network, chain, frozenset(values))
+    if values:
+        yield names.outside, list(outside_values(values, names))
     files = [file for file in plan.files if file.chain == chain.id]
     yield names.prefix, list(_shared(plan, chain, names, document, files))
     for role in _ROLES:

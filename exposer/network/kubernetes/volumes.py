@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from exposer.network.key_source import KEYS_FILE, keys_file_of
 from exposer.network.kubernetes.labels import Names
 from exposer.network.places import SCRATCH
-from exposer.network.plan import COPY, Container, Pod
+from exposer.network.plan import COPY, Container, Mount, Pod
 from exposer.network.site import Volume
 
 _TMP = "tmp"
@@ -19,10 +20,17 @@ _FAUCET_SIZE = "1Gi"
 def mounts(container: Container) -> list[dict[str, Any]]:
     """Of the plan, and the container's own ``/tmp``, which is the only other place that it can write to."""
     planned = [
-        {"name": mount.volume, "mountPath": mount.path, **({"readOnly": True} if mount.read_only else {})}
+        {"name": mount.volume, **_place(mount, container.name), **({"readOnly": True} if mount.read_only else {})}
         for mount in container.mounts
     ]
     return [*planned, {"name": _TMP, "mountPath": SCRATCH, "subPath": container.name}]
+
+
+def _place(mount: Mount, container: str) -> dict[str, str]:
+    """Where the container has the volume: of the keys, the file with those that it needs."""
+    if mount.volume == "keys":
+        return {"mountPath": f"{mount.path}/{KEYS_FILE}", "subPath": keys_file_of(container)}
+    return {"mountPath": mount.path}
 
 
 def volumes(pod: Pod, names: Names) -> list[dict[str, Any]]:

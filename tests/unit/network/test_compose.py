@@ -109,6 +109,39 @@ def all_containers(plan: Plan) -> list[tuple[Pod, Container]]:
     return [(pod, container) for pod in plan.pods for container in pod.containers]
 
 
+def test_a_step_has_the_keys_that_it_needs(everything: Everything) -> None:
+    """The one that funds all accounts has all of them; others have those of their role, and most have none."""
+    found = {
+        container.name: entry["source"]
+        for pod, container in all_containers(everything.plan)
+        for entry in everything.services[service_name(pod, container)].get("secrets", [])
+    }
+    assert found == {
+        "init-genesis": "keys",
+        "init-faucet": "keys-faucet",
+        "init-validator": "keys-validators",
+        "create-validator": "keys-validators",
+    }
+    assert set(everything.content["secrets"]) == {"keys", "keys-faucet", "keys-validators"}
+
+
+@pytest.mark.parametrize(("value", "mode"), [("${PASS}", 0o600), ("plain", 0o644)])
+def test_what_came_from_outside_is_the_users_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, mode: int
+) -> None:
+    """A password may be in a variable, and the project has its value: nobody else reads the file."""
+    monkeypatch.setenv("PASS", "correct-horse")
+    own = f"env: [{{name: TOKEN, value: '{value}'}}]"
+    text = f"throwaway: true\nchains: [{{id: cometbft-1, name: cometbft, numValidators: 1, {own}}}]\n"
+    (tmp_path / "network.yaml").write_text(text)
+    assert main(["render", "compose", str(tmp_path / "network.yaml"), "-o", str(tmp_path / "out")]) == 0
+
+    for path in (tmp_path / "out").glob("*"):
+        if path.is_file() and "correct-horse" in path.read_text():
+            assert value != "plain"
+    assert (tmp_path / "out/compose.yaml").stat().st_mode & 0o777 == mode
+
+
 def reached(services: Services, name: str) -> set[str]:
     """Everything that must have come before the service."""
     before = set(services[name].get("depends_on", {}))
@@ -120,7 +153,8 @@ def test_the_checked_in_project_is_the_rendering(tmp_path: Path) -> None:
     assert main(["render", "compose", str(ROOT / "docker/network.yaml"), "-o", str(tmp_path)]) == 0
 
     written = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
-    assert written == {Path("compose.yaml"), Path("keys/keys.json")}
+    keys = {Path("keys") / name for name in ("keys.json", "validators.json", "faucet.json")}
+    assert written == {Path("compose.yaml"), *keys}
     for path in written:
         assert (ROOT / "docker" / path).read_bytes() == (tmp_path / path).read_bytes(), path
 
@@ -390,14 +424,15 @@ def test_quantities(text: str, amount: str) -> None:
 
 
 def test_no_secret_is_in_it(tmp_path: Path) -> None:
-    """No mnemonic of the keys file is in any file but that, which nobody else on the machine can reach."""
+    """No mnemonic is in any file but those of the keys, whose directory nobody else on the machine can enter."""
     (tmp_path / "network.yaml").write_text(EVERYTHING)
     assert main(["render", "compose", str(tmp_path / "network.yaml"), "-o", str(tmp_path / "out")]) == 0
 
     keys = tmp_path / "out/keys/keys.json"
     assert (keys.parent.stat().st_mode & 0o777, keys.stat().st_mode & 0o777) == (0o700, 0o644)
     mnemonics = [entry["mnemonic"] for role in json.loads(keys.read_text()).values() for entry in role]
-    others = [path.read_text() for path in (tmp_path / "out").rglob("*") if path.is_file() and path != keys]
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.parent != keys.parent]
+    others = [path.read_text() for path in files]
     assert mnemonics
     assert not any(mnemonic in text for mnemonic in mnemonics for text in others)
 

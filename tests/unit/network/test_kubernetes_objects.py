@@ -1,4 +1,5 @@
 import base64
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from manifest_world import BARE, EVERYTHING, KEYS, MNEMONIC, containers, load, n
 from exposer.errors import BadInputError
 from exposer.network.kubernetes import remaking
 from exposer.network.kubernetes.config import LIMIT
+from exposer.network.kubernetes.files import render_kubernetes
 from exposer.network.kubernetes.labels import COMPONENT, INSTANCE, PART_OF
 from exposer.network.yaml_text import to_yaml
 
@@ -211,6 +213,53 @@ def test_a_secret_is_in_a_secret_alone(tmp_path: Path) -> None:
             if any(mount["name"] == "keys" for mount in one["volumeMounts"])
         }
         assert holders <= {"init-genesis", "init-validator", "init-faucet", "create-validator"}
+
+
+def test_a_step_has_the_keys_that_it_needs(tmp_path: Path) -> None:
+    """The one that funds all accounts has all of them; others have those of their role, and most have none."""
+    objects = render(tmp_path, EVERYTHING)
+    found = {
+        name: mount["subPath"]
+        for stateful_set in named(objects, "StatefulSet").values()
+        for name, one in containers(stateful_set).items()
+        for mount in one["volumeMounts"]
+        if mount["name"] == "keys"
+    }
+    assert found == {
+        "init-genesis": "keys.json",
+        "init-faucet": "faucet.json",
+        "init-validator": "validators.json",
+        "create-validator": "validators.json",
+    }
+    data = named(objects, "Secret")["every-thing-1-keys"]["data"]  # of keys that have the genesis pod's alone
+    for name, role in (("faucet.json", "faucet"), ("validators.json", "validators")):
+        assert json.loads(base64.b64decode(data[name])) == {role: []}
+
+
+def test_what_came_from_outside_is_in_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that has it in it refers to it, in whatever container; a value of the file stays where it is read."""
+    monkeypatch.setenv("PASS", "correct-horse")
+    env = "env: [{name: TOKEN, value: 'https://me:${PASS}@host'}, {name: PLAIN, value: battery}]"
+    text = BARE.replace("image: registry.example/simapp:v1}", "image: a, " + env + "}")
+    objects = render(tmp_path, text)
+
+    secret = named(objects, "Secret")["simapp-1-env"]
+    assert {name: base64.b64decode(value) for name, value in secret["data"].items()} == {
+        "TOKEN": b"https://me:correct-horse@host"
+    }
+    assert "correct-horse" not in to_yaml(*objects).decode()
+    entries = [
+        entry
+        for stateful_set in named(objects, "StatefulSet").values()
+        for one in containers(stateful_set).values()
+        for entry in one.get("env", [])
+    ]
+    references = [entry["valueFrom"] for entry in entries if entry["name"] == "TOKEN"]
+    assert references
+    assert all(one == {"secretKeyRef": {"name": "simapp-1-env", "key": "TOKEN"}} for one in references)
+    assert {entry["value"] for entry in entries if entry["name"] == "PLAIN"} == {"battery"}
+    modes = {file.path: file.mode for file in render_kubernetes(*load(tmp_path, text), KEYS)}
+    assert (modes["simapp-1-env.yaml"], modes["simapp-1.yaml"]) == (0o600, 0o644)
 
 
 def test_keys_to_throw_away_are_no_secret(tmp_path: Path) -> None:

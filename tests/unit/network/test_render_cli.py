@@ -9,8 +9,11 @@ from network_world import MINIMAL
 from ruamel.yaml import YAML
 
 from exposer.accounts.keyfile import load_keys
+from exposer.accounts.secret import Secret
 from exposer.cli import main
+from exposer.errors import BadInputError
 from exposer.network.environment import FIXED
+from exposer.network.key_source import key_files
 from exposer.settings import environment_name
 from init_scripts.init_build_images import BuildSettings
 from init_scripts.init_faucet import FaucetStepSettings
@@ -43,6 +46,21 @@ def test_fresh_keys_are_kept_by_the_next_rendering(tmp_path: Path, what: str) ->
     assert main(["render", what, str(path), "-o", str(output), "--validators", "9"]) == 0
     assert (output / "keys/keys.json").read_bytes() == before
     assert load_keys(output / "keys/keys.json", "").at("validators", 50).index == 50  # one entry serves any ordinal
+
+
+def test_parts_of_the_keys_hold_one_role_each() -> None:
+    """Whoever has to read one of them sees no mnemonic of another; what is no keys file is refused."""
+    roles = {role: [{"name": role, "mnemonic": f"{role} words"}] for role in ("genesis", "validators", "faucet")}
+    files = key_files(Secret(json.dumps(roles).encode()))
+
+    assert {name: json.loads(content.reveal()) for name, content in files.items()} == {
+        "keys.json": roles,
+        "validators.json": {"validators": roles["validators"]},
+        "faucet.json": {"faucet": roles["faucet"]},
+    }
+    for wrong in (b"[1]", b"{"):
+        with pytest.raises(BadInputError, match="keys: the file is not a JSON object"):
+            key_files(Secret(wrong))
 
 
 def test_no_mnemonic_is_in_what_others_may_read(tmp_path: Path) -> None:
