@@ -178,22 +178,19 @@ def test_manifests_are_what_the_plan_says(document: Document, tmp_path: Path) ->
     ]
     sets = {entry["metadata"]["name"]: entry["spec"] for entry in objects if entry["kind"] == "StatefulSet"}
 
-    counts = {
-        entry["metadata"]["name"]: entry["data"] for entry in objects if entry["metadata"]["name"].endswith("-count")
-    }
+    configs = {entry["metadata"]["name"]: entry.get("data", {}) for entry in objects if entry["kind"] == "ConfigMap"}
     found = {
-        f"{name}-{ordinal}": [*of_template(spec["template"]["spec"], f"{name}-{ordinal}", counts)]
+        f"{name}-{ordinal}": [*of_template(spec["template"]["spec"], f"{name}-{ordinal}", configs)]
         for name, spec in sets.items()
         for ordinal in range(spec["replicas"])
     }
     assert found == expected_of_containers(plan)
-    configs = {entry["metadata"]["name"]: entry.get("data", {}) for entry in objects if entry["kind"] == "ConfigMap"}
     kept = list(itertools.chain.from_iterable(data.values() for data in configs.values()))
     assert all(file.content.decode() in kept for file in plan.files)
 
 
-def of_template(spec: Mapping[str, Any], pod: str, counts: Mapping[str, Any]) -> Iterator[Shown]:
-    """The containers of the pod with this name, as a kubelet starts them; ``counts`` are ConfigMaps of variables."""
+def of_template(spec: Mapping[str, Any], pod: str, configs: Mapping[str, Any]) -> Iterator[Shown]:
+    """The containers of the pod with this name, as a kubelet starts them; ``configs`` has the data of ConfigMaps."""
     for container in (*spec["initContainers"], *spec["containers"]):
 
         def value(text: str) -> str:
@@ -202,7 +199,7 @@ def of_template(spec: Mapping[str, Any], pod: str, counts: Mapping[str, Any]) ->
 
         environment = {entry["name"]: value(entry["value"]) for entry in container.get("env", []) if "value" in entry}
         for source in container.get("envFrom", []):
-            environment |= {name: text for name, text in counts[source["configMapRef"]["name"]].items() if text}
+            environment |= {name: text for name, text in configs[source["configMapRef"]["name"]].items() if text}
         mounts = {
             mount["mountPath"].removesuffix("/keys.json"): mount.get("readOnly", False)
             for mount in container["volumeMounts"]
