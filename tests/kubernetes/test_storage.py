@@ -1,12 +1,16 @@
 """An SDK network with persistent volumes: state survives the loss of any pod, and the network grows."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from live_cluster import GATE, LiveCluster, Pods, kubectl, render, statuses
+from live_cluster import GATE, LIMIT, LiveCluster, Pods, kubectl, render, statuses
+from live_network import get
 
 from exposer import __version__
 
@@ -15,23 +19,42 @@ VALIDATORS = [f"simapp-1-validator-{ordinal}" for ordinal in range(2)]
 NEW = [f"simapp-1-validator-{ordinal}" for ordinal in (2, 3)]
 PODS = [GENESIS, *VALIDATORS]
 NETWORK = """\
-name: storage
+name: {name}
 throwaway: true
 chains:
-  - {{id: simapp-1, name: simapp, numValidators: 3, image: "exposer-simd:{version}", faucet: {{enabled: true}}}}
+  - id: simapp-1
+    name: simapp
+    numValidators: {count}
+    image: "exposer-simd:{version}"
+    faucet: {{enabled: true}}
+    metrics: {metrics}
+    genesis: {{presets: [{presets}]}}
 images: {{binary: same, imagePullPolicy: IfNotPresent}}
-kubernetes: {{storage: {{size: 1Gi, className: {storage_class}}}}}
+kubernetes: {{storage: {{size: {size}, className: {storage_class}}}}}
 """
 
 
+STATED: dict[str, Any] = {"name": "storage", "count": 3, "metrics": "false", "presets": "", "size": "1Gi"}
+Written = Callable[..., tuple[Path, Path]]
+
+
 @pytest.fixture(scope="module")
-def network(
-    namespace: LiveCluster, storage_class: str, tmp_path_factory: pytest.TempPathFactory, tell: Callable[[str], None]
-) -> LiveCluster:
-    """Three pods, ready, though the genesis pod was deleted while the others waited for it."""
+def written(storage_class: str, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Writes the network file, with what it is given in place of what is `STATED`; it, and where it is rendered to."""
     directory = tmp_path_factory.mktemp("manifests")
-    (directory / "network.yaml").write_text(NETWORK.format(version=__version__, storage_class=storage_class))
-    manifests = render(directory / "network.yaml", directory / "k8s")
+
+    def write(**more: Any) -> tuple[Path, Path]:
+        text = NETWORK.format(version=__version__, storage_class=storage_class, **{**STATED, **more})
+        (directory / "network.yaml").write_text(text)
+        return directory / "network.yaml", directory / "k8s"
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def network(namespace: LiveCluster, written: Written, tell: Callable[[str], None]) -> LiveCluster:
+    """Three pods, ready, though the genesis pod was deleted while the others waited for it."""
+    manifests = render(*written())
     kubectl("--namespace", namespace.namespace, "apply", "--kustomize", str(manifests))
     namespace.kubectl("scale", "statefulset", "simapp-1-genesis", "--replicas=0")
     namespace.until("the validators wait", lambda pods: all(_waits(pods, name) for name in VALIDATORS))
@@ -85,15 +108,59 @@ def _signed(network: LiveCluster, pod: str) -> int:
     return int(state["height"])
 
 
-def test_the_network_grows(network: LiveCluster, tell: Callable[[str], None]) -> None:
-    """From 3 to 5 validators by scaling the StatefulSet: the new pods have keys and volumes of their own, and bond."""
+def test_how_nodes_run_rolls(network: LiveCluster, written: Written, tell: Callable[[str], None]) -> None:
+    """``metrics: true`` rendered over the running network and applied: each pod is replaced, and serves them."""
+    digest, former = network.digest(GENESIS), _incarnations(network)
     began = time.monotonic()
-    network.kubectl("scale", "statefulset", "simapp-1-validator", "--replicas=4")
+    network.apply(render(*written(metrics="true")))
+    network.ready(PODS, without=[*former.values()], limit=3 * LIMIT)
+
+    tell(f"storage: metrics: true rolled over 3 pods in {time.monotonic() - began:.1f} s")
+    for pod in PODS:
+        with network.forwarded(pod, 26660) as (metrics,):
+            assert b"cometbft_consensus_height" in get(f"{metrics}/metrics")
+    assert network.agree(PODS)[0] == digest
+
+
+def _incarnations(network: LiveCluster) -> dict[str, str]:
+    return {name: pod["metadata"]["uid"] for name, pod in network.pods().items()}
+
+
+@pytest.mark.parametrize(
+    ("other", "field"),
+    [
+        ({"presets": "fast-governance"}, "genesis (GENESIS_PRESETS)"),
+        ({"name": "another"}, "nobody change name"),
+        ({"size": "2Gi"}, "nobody change kubernetes.storage"),
+    ],
+)
+def test_what_would_stop_it_is_refused_when_it_is_rendered(
+    network: LiveCluster, written: Written, other: dict[str, str], field: str
+) -> None:
+    """Nothing is written, so that an apply changes nothing of what runs."""
+    file, manifests = written(metrics="true", **other)
+    command = [str(Path(sys.executable).parent / "exposer"), "render", "k8s", str(file), "-o", str(manifests)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+
+    assert done.returncode == 5
+    assert field in done.stderr
+    assert "put it back, or delete this network first" in done.stderr
+    network.apply(manifests)
+    diff = ["kubectl", "--namespace", network.namespace, "diff", "--kustomize", str(manifests)]
+    assert subprocess.run(diff, capture_output=True, timeout=LIMIT, check=False).returncode == 0
+
+
+def test_the_network_grows(network: LiveCluster, written: Written, tell: Callable[[str], None]) -> None:
+    """From 3 to 5 validators, rendered and applied: the new pods have keys and volumes of their own; no other stops."""
+    former = _incarnations(network)
+    began = time.monotonic()
+    network.apply(render(*written(metrics="true", count=5)))
     network.ready([*PODS, *NEW])
     spent = time.monotonic() - began
 
+    assert former.items() <= _incarnations(network).items()
     assert network.bonded(GENESIS) == {*PODS, *NEW}
     heights = [network.signs(pod, GENESIS) for pod in NEW]
     network.agree([*PODS, *NEW])
     assert len({network.keys(pod)["validator_address"] for pod in (*PODS, *NEW)}) == 5
-    tell(f"storage: scaled from 3 to 5 validators in {spent:.1f} s; the new ones sign from {heights} on")
+    tell(f"storage: grown from 3 to 5 validators in {spent:.1f} s; the new ones sign from {heights} on")
