@@ -17,6 +17,8 @@ from init_scripts.settings import PodSettings
 from init_scripts.signing_state import refuse_foreign
 
 S = TypeVar("S", bound=PodSettings)
+TERMINATION_LOG = Path("/dev/termination-log")
+"""What a kubelet keeps of a container as the reason of its end (``terminationMessagePath`` of the Kubernetes API)."""
 
 
 def run_step(
@@ -59,7 +61,10 @@ def run_program(
     else:
         return ExitCode.DONE
     logging.getLogger(step).error("%s", reason)
-    report("failed", code, reason.partition("\n")[0])  # the rest is a binary's own words: for the log, not for HTTP
+    brief = reason.partition("\n")[0]  # the rest is a binary's own words: for the log, not for HTTP
+    report("failed", code, brief)
+    with contextlib.suppress(OSError), TERMINATION_LOG.open("r+") as log:  # never made: it is there in a pod alone
+        log.write(brief)
     return code
 
 

@@ -72,13 +72,13 @@ def drain(cluster: LiveCluster) -> str:
     return uid
 
 
-def refused(former: str, pods: Pods) -> bool:
-    """Whether the step of the pod that took the place of ``former`` has ended with exit code 4."""
+def refused(former: str, pods: Pods) -> str | None:
+    """Why the step of the pod that took the place of ``former`` has ended with exit code 4, once it has."""
     if GENESIS not in pods or pods[GENESIS]["metadata"]["uid"] == former:
-        return False
+        return None
     step = statuses(pods[GENESIS]).get("init-genesis", {})
     ended = (step.get("state", {}).get("terminated"), step.get("lastState", {}).get("terminated"))
-    return any(one and one["exitCode"] == ExitCode.MISMATCH for one in ended)
+    return next((str(one["message"]) for one in ended if one and one["exitCode"] == ExitCode.MISMATCH), None)
 
 
 def test_random_keys_found_no_second_network(
@@ -89,9 +89,11 @@ def test_random_keys_found_no_second_network(
         (digest,) = {cluster.digest(name) for name in VALIDATORS}
         for way, lose in ways(cluster):
             former = lose()
-            cluster.until("init-genesis refuses", partial(refused, former))
+            reason = cluster.until("init-genesis refuses", partial(refused, former))
             shown = status(cluster)
 
+            assert digest in reason
+            assert "ERROR" not in reason  # it is the reason itself, and no line of a log
             assert shown.returncode != 0
             assert digest in re.sub(r"\s", "", shown.stdout), shown.stdout
             with pytest.raises(AssertionError, match="No such file"):

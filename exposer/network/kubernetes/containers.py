@@ -62,6 +62,6 @@ def rendered(container: Container, names: Names, **more: Any) -> dict[str, Any]:
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        "terminationMessagePolicy": "FallbackToLogsOnError",  # the end of a step's log is its reason in `describe`
+        "terminationMessagePolicy": "FallbackToLogsOnError",  # of what did not write its reason
         "volumeMounts": mounts(container),
     }
