@@ -29,6 +29,19 @@ class Progress:
     reason: str = ""
 
 
+def tell_failure(step: str, exit_code: int | None, reason: str) -> str:
+    """What people are told of a step that failed."""
+    ended = f"{step} failed" + (f" with exit code {exit_code}" if exit_code is not None else "")
+    return f"{ended}: {reason}" if reason else ended
+
+
+def last_failure(root: Path) -> Progress | None:
+    """The latest run of a step on the volume ``root``, where it failed and none has begun since."""
+    active = [run for run in read_progress(root).values() if run.state != "done"]
+    last = max(active, key=lambda run: run.started, default=None)
+    return last if last and last.state == "failed" else None
+
+
 def write_progress(root: Path, progress: Progress) -> None:
     """Keep ``progress``; a reader sees the old one or the new one."""
     directory = root / STATE_DIR / "progress"

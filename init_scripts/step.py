@@ -21,6 +21,9 @@ TERMINATION_LOG = Path("/dev/termination-log")
 """What a kubelet keeps of a container as the reason of its end (``terminationMessagePath`` of the Kubernetes API)."""
 
 
+_LONGEST_MESSAGE = 1000  # characters, of the 4096 bytes that it keeps
+
+
 def run_step(
     step: str,
     cls: type[S],
@@ -64,7 +67,7 @@ def run_program(
     brief = reason.partition("\n")[0]  # the rest is a binary's own words: for the log, not for HTTP
     report("failed", code, brief)
     with contextlib.suppress(OSError), TERMINATION_LOG.open("r+") as log:  # never made: it is there in a pod alone
-        log.write(brief)
+        log.write(reason[:_LONGEST_MESSAGE])
     return code
 
 

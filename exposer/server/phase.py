@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from exposer.progress import Progress, read_progress
+from exposer.progress import Progress, read_progress, tell_failure
 from exposer.records import STATE_DIR
 from exposer.server.ledger import LAST_STEP
 
@@ -80,8 +80,7 @@ class Phase:
         step = self.current
         if step is None or step.state != "failed":
             return ""
-        ended = f"{step.name} failed" + (f" with exit code {step.exit_code}" if step.exit_code is not None else "")
-        return f"{ended}: {step.reason}" if step.reason else ended
+        return tell_failure(step.name, step.exit_code, step.reason)
 
     @property
     def position(self) -> Position:

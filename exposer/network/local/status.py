@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import TextIO
 
 from exposer.errors import BadInputError
+from exposer.network.cause import briefly, cause_of, plain, tells_cause
+from exposer.network.local.log_file import log_tail
 from exposer.network.local.pods_table import pods_table
 from exposer.network.local.state import Record, State
 from exposer.network.local.survey import PodStatus, Survey, agree, genesis_first, report
+from exposer.progress import last_failure, tell_failure
 
 
 def status(state: State, out: TextIO, *, as_json: bool) -> None:
@@ -22,10 +27,30 @@ def status(state: State, out: TextIO, *, as_json: bool) -> None:
         raise BadInputError(
             f"there is no network in {state.root}; start one with exposer up, or name its directory with --state"
         )
-    pods = genesis_first(asyncio.run(_ask(record)))
+    pods = [_with_reason(pod, state) for pod in genesis_first(asyncio.run(_ask(record)))]
     out.write(json.dumps(report(pods), indent=2) + "\n" if as_json else pods_table(pods))
     out.flush()
     agree(pods)
+
+
+def _with_reason(pod: PodStatus, state: State) -> PodStatus:
+    """A pod with what its last step, or its node, ended with: `exposer up` tells that, and here are its logs."""
+    failed = last_failure(state.home(pod.name))
+    if failed:
+        cause = _cause(state.log(pod.name, failed.step)) or failed.reason
+        return replace(pod, reason=tell_failure(failed.step, failed.exit_code, cause))
+    if pod.node is None and (cause := _cause(state.log(pod.name, "node"), foreign=True)):
+        return replace(pod, reason=f"node: {cause}")
+    return pod
+
+
+def _cause(log: Path, *, foreign: bool = False) -> str:
+    """What the program ended with that wrote the log; of one that is not ours only what says so."""
+    try:
+        lines = log_tail(log)
+    except OSError:
+        return ""
+    return briefly(cause_of(lines)) if not foreign or any(tells_cause(plain(line)) for line in lines) else ""
 
 
 async def _ask(record: Record) -> list[PodStatus]:

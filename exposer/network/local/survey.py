@@ -14,6 +14,8 @@ from exposer.network.local.state import PodRecord
 _LIMIT = httpx.Timeout(5.0)
 _LONG_POLL = httpx.Timeout(5.0, read=40.0)
 _PAUSE = 0.25
+STOPPED = "stopped"
+"""The phase of a pod whose exposer does not answer."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Survey:
             pod.name,
             pod.role,
             pod.ordinal,
-            "stopped",
+            STOPPED,
             pod.exposer_url,
             faucet=faucet,
             chain=pod.chain_name,

@@ -32,7 +32,7 @@ from exposer.network.local.prepare import Prepared, prepare
 from exposer.network.local.processes import ProgramFailedError, Supervisor, first_of
 from exposer.network.local.state import State
 from exposer.network.local.summary import failure_text, summary_text
-from exposer.network.local.survey import PodStatus, Survey, agree, report
+from exposer.network.local.survey import STOPPED, PodStatus, Survey, agree, report
 from exposer.network.wanted import Wanted, choose_document
 
 log = logging.getLogger("exposer up")
@@ -204,7 +204,7 @@ class _Run:
         known = [status for status in statuses if status.name not in losses.errors]  # a lost pod has been reported
         agree(known)
         for status in known:
-            if status.phase == "stopped":
+            if status.phase == STOPPED:
                 continue  # its exposer is restarting, which has been reported
             if status.reason != self._reasons.get(status.name, ""):
                 self._tell(Event(status.name, "", "unready" if status.reason else "ready", status.reason))

@@ -25,12 +25,12 @@ def run(volume: Path, monkeypatch: pytest.MonkeyPatch, log: Path) -> int:
 
 
 def test_the_reason_is_what_a_kubelet_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One reason, for `kubectl describe` and for the sidecar, without the words of the log around it."""
+    """The reason, without the log around it; what a binary said is for those who may see logs, and not for HTTP."""
     log = tmp_path / "termination-log"
     log.touch()
 
     assert run(tmp_path / "volume", monkeypatch, log) == 3
-    assert log.read_text() == REASON
+    assert log.read_text() == f"{REASON}\nError: what a binary said"
     assert read_progress(tmp_path / "volume")["init-x"].reason == REASON
 
 
