@@ -162,7 +162,7 @@ def _keep_former(root: Path, step: str, path: str) -> Path:
         kept = kept_at(root, step, path, digest_file(former)[1])
         make_directories(kept.parent, root)
         if not kept.exists():
-            _link(former, kept)
+            link(former, kept)
     else:
         numbered = (kept_at(root, step, path, str(number)) for number in itertools.count(1))
         kept = next(name for name in numbered if not name.exists() and not name.is_symlink())
@@ -174,7 +174,7 @@ def _keep_former(root: Path, step: str, path: str) -> Path:
     return kept.parent
 
 
-def _link(former: Path, kept: Path) -> None:
+def link(former: Path, kept: Path) -> None:
     """Give the file a second name, or a copy where that cannot be: on another file system, on one without links."""
     try:
         os.link(former, kept)

@@ -17,6 +17,7 @@ _MISSING = {errno.ENOSYS, errno.EPERM}  # an old kernel's answer, and that of a 
 def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Replace ``path`` by ``data`` so that a reader and a crash see all of it or nothing of it."""
     temporary = path.with_name(path.name + ".tmp")
+    temporary.unlink(missing_ok=True)  # of a run that was killed: its mode may be another
     with open(temporary, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
         stream.write(data)
         stream.flush()

@@ -126,11 +126,10 @@ class Volume:
                     f"Give it the former inputs, use an empty volume, or {cure}"
                 )
             if differing:
-                log.info("%s is made anew, for these are others now: %s", step, ", ".join(sorted(differing)))
+                log.info("settings changed (%s): writing the files of %s again", ", ".join(sorted(differing)), step)
             if differing or not record:
                 pending[step] = record
-        if pending:
-            self._clear(founder)
+        self._clear(founder)
         return {
             step: Transaction(self, step, dict(steps[step]), self._fresh_stage(step), former)
             for step, former in pending.items()
@@ -249,7 +248,7 @@ class Transaction:
         return self.volume.root
 
     def found(self, path: str) -> Path:
-        """The file that this step finds at ``path``: as earlier steps left it, even where it was replaced by this one.
+        """The file that this step starts from at ``path``: as earlier steps left it, where an earlier run replaced it.
 
         Raises:
             ConflictError: this step's former run replaced it, and what it replaced is not kept any more.

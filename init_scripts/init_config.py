@@ -1,5 +1,6 @@
 """``init-config``: the pod's configuration, the patched genesis, and last ``node_id.json``, the sign of readiness."""
 
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -9,12 +10,12 @@ from typing import Any
 
 from exposer import comet_config
 from exposer.client import Client
+from exposer.commit import link
 from exposer.documents import DocumentError, render_node_id
 from exposer.errors import BadInputError, MismatchError
 from exposer.genesis.lint import refuse_unrunnable
 from exposer.identity import node_id, node_public_key
-from exposer.records import NETWORK, newest_artifacts, read_records
-from exposer.trees import copy_file
+from exposer.records import NETWORK, Record, newest_artifacts, read_records
 from exposer.volume import Transaction
 from init_scripts import cosmos, toml
 from init_scripts.binary import ChainBinary
@@ -68,7 +69,7 @@ def make(settings: ConfigSettings, transaction: Transaction) -> None:
     if not transaction.former:
         _finish_genesis(settings, transaction, found(GENESIS))
     elif GENESIS in newest_artifacts([transaction.former]):
-        copy_file(home / GENESIS, stage / GENESIS)
+        link(home / GENESIS, stage / GENESIS)
     (stage / NODE_ID).parent.mkdir(exist_ok=True)
     (stage / NODE_ID).write_bytes(render_node_id(_own_node_id(home)))
     facts = {NETWORK: settings.chain_id, **({LEADER: leader} if leader else {})}
@@ -113,13 +114,23 @@ def _refuse_no_json_rpc(app: Path) -> None:
 
 
 def _leader(settings: ConfigSettings, transaction: Transaction) -> str:
-    """The node id of the genesis pod; a pod that was told once does not ask again, but starts without it."""
-    if transaction.former and LEADER in transaction.former.facts:
-        return str(transaction.former.facts[LEADER])
+    """The node id of the genesis pod; a complete pod knows it, and starts without that pod."""
+    if transaction.former and (known := _known_leader(settings, transaction.former)):
+        return known
     with Client(settings.leader_url, credentials=settings.credentials) as client:
         leader = fetch_node_id(client, within=settings.download_timeout)
         refuse_another_genesis(client, newest_artifacts(read_records(settings.root))[GENESIS].sha256)
     return leader
+
+
+def _known_leader(settings: ConfigSettings, former: Record) -> str:
+    """What the record says; those of earlier versions do not, but the committed config.toml does."""
+    if LEADER in former.facts:
+        return str(former.facts[LEADER])
+    config = tomllib.loads((settings.root / "config/config.toml").read_text(encoding="utf-8"))
+    peers = str(config.get("p2p", {}).get("persistent_peers", ""))
+    found = re.match(rf"([0-9a-f]{{40}})@{re.escape(settings.leader_node)}:[0-9]+(?:,|$)", peers)
+    return found[1] if found else ""
 
 
 def _finish_genesis(settings: ConfigSettings, transaction: Transaction, genesis: Path) -> None:

@@ -61,11 +61,10 @@ class ConfigSettings(JoiningSettings):
     timeout_precommit_delta: GoDuration = Field("", description="likewise")
     timeout_commit: GoDuration = Field("", description="likewise; the pace of blocks")
 
-    GENESIS: ClassVar[tuple[str, ...]] = (*JoiningSettings.INPUTS, "genesis_presets", "genesis_patch")
+    FIXED: ClassVar[tuple[str, ...]] = (*JoiningSettings.INPUTS, "genesis_presets", "genesis_patch", "leader_node")
     INPUTS: ClassVar[tuple[str, ...]] = (
-        *GENESIS,
+        *FIXED,
         *(
-            "leader_node",
             "genesis_p2p_port",
             "bind_host",
             "external_address",
@@ -95,9 +94,9 @@ class ConfigSettings(JoiningSettings):
 
     @property
     def changeable(self) -> frozenset[str]:
-        """How the node runs; what a script makes of it, only the script knows."""
+        """How the node runs, but not whose network it is in; nothing where a script may have read it all."""
         names = () if self.step_script else self.INPUTS
-        return frozenset(self._input_name(name) for name in names if name not in self.GENESIS)
+        return frozenset(self._input_name(name) for name in names if name not in self.FIXED)
 
     @classmethod
     def _input_name(cls, name: str) -> str:

@@ -77,7 +77,10 @@ class Drafter:
         for credit in batch:
             if credit.number not in refused:
                 continue
-            empty = self._tip.funds[credit.denom] < credit.amount
+            funds = self._tip.funds.get(credit.denom)
+            if funds is None:  # owed since before the faucet's amounts were changed
+                funds = await self._chain.balance(self._purse.address, credit.denom)
+            empty = funds < credit.amount
             if not (good or empty):
                 back = replace(credit, address=self._purse.address)
                 if text := await self._refusal(back, draft):

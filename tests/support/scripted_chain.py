@@ -164,11 +164,11 @@ class Counter:
     told: dict[int, Outcome]
     owed: set[int]
 
-    async def owe(self, *addresses: str) -> None:
+    async def owe(self, *addresses: str, denom: str = "stake") -> None:
         """Accept a credit for each."""
         numbers = [self.journal.ledger.number() for _ in addresses]
         self.owed.update(numbers)
-        credits_ = (Credit(*what, "stake", 5, 1000.0) for what in zip(numbers, addresses, strict=True))
+        credits_ = (Credit(*what, denom, 5, 1000.0) for what in zip(numbers, addresses, strict=True))
         await asyncio.gather(*(self.journal.enter(Accepted(credit)) for credit in credits_))
         self.payer.wake()
 

@@ -102,6 +102,16 @@ async def test_a_credit_that_fails_in_its_blocks(tmp_path: Path) -> None:
         assert counter.told == {1: Outcome()}
 
 
+async def test_one_of_a_denomination_that_is_given_no_more(tmp_path: Path) -> None:
+    """The faucet's amounts have changed since it was accepted: it is paid, or refused, and holds nobody up."""
+    async with paying(tmp_path, Script(blocked={ADDRESSES[0]})) as counter:
+        await counter.owe(*ADDRESSES[:2], denom="gone")
+        await counter.owe(ADDRESSES[3])
+        await counter.settled()
+
+        assert sum(counter.chain.paid) == 2
+
+
 async def test_one_that_the_chain_refuses(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It is refused, alone or among others, as the chain takes something else; the log says whom and why."""
     async with paying(tmp_path, Script(blocked={ADDRESSES[0]})) as counter:
