@@ -54,13 +54,24 @@ _FIXED = (
     "CHAIN_DRIVER CHAIN_ID DENOM IDENTITIES HD_PATH COIN_TYPE COINS NUM_RELAYERS FAUCET_ENABLED VALIDATOR_SET"
     " VALIDATOR_STAKE GAS_PRICES COMMISSION_RATE COMMISSION_MAX_RATE COMMISSION_MAX_CHANGE_RATE"
     " GENESIS_TIME GENESIS_FROM GENESIS_FROM_SHA256 GENESIS_SHA256 GENESIS_PRESETS GENESIS_PATCH GENESIS_BALANCES"
-    " STEP_SCRIPT UPDATE_SCRIPT CODE_REPO CODE_TAG BUILD_PACKAGE BUILD_TAGS BUILD_REQUIRES"
+    " STEP_SCRIPT UPDATE_SCRIPT CODE_REPO CODE_TAG UPGRADES DAEMON_NAME BUILD_PACKAGE BUILD_TAGS BUILD_REQUIRES"
 )
 FIXED = frozenset(_FIXED.split())
 """What the genesis, the accounts or the binaries of a pod were made from: at another value its steps end with exit 5.
 
-What else steps read, they read anew when a pod starts. ``NUM_VALIDATORS`` is fixed where the genesis names them all.
+``NUM_VALIDATORS`` is one of them where the genesis names all validators.
 """
+_CHANGEABLE = (
+    "BIND_HOST EXTERNAL_ADDRESS MINIMUM_GAS_PRICES CORS_ALLOWED_ORIGINS CONFIG_OVERRIDES METRICS METRICS_PORT"
+    " P2P_PORT RPC_PORT REST_PORT GRPC_PORT GRPC_WEB_PORT GENESIS_P2P_PORT"
+    " JSON_RPC JSON_RPC_PORT WS_PORT JSON_RPC_METRICS_PORT FAUCET_AMOUNT"
+    " TIMEOUT_PROPOSE TIMEOUT_PROPOSE_DELTA TIMEOUT_PREVOTE TIMEOUT_PREVOTE_DELTA"
+    " TIMEOUT_PRECOMMIT TIMEOUT_PRECOMMIT_DELTA TIMEOUT_COMMIT"
+)
+CHANGEABLE = frozenset(_CHANGEABLE.split())
+"""How the node and the faucet run: steps take another value, but for those that a script takes the place of."""
+DEFAULTS = {"VALIDATOR_SET": "join", "IDENTITIES": "random"}
+"""What of `FIXED` a step takes where nothing is said and something may be."""
 
 FIELDS = {
     "CHAIN_ID": "id",
@@ -86,6 +97,8 @@ FIELDS = {
     "FAUCET_CREDIT": "faucet",
     "FAUCET_ENABLED": "faucet",
     "IDENTITIES": "identities",
+    "VALIDATOR_SET": "validators",
+    "DAEMON_NAME": "binary",
     "STEP_SCRIPT": "scripts",
     "UPDATE_SCRIPT": "scripts",
     "CODE_REPO": "repo",

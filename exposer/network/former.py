@@ -1,6 +1,8 @@
 """What a new rendering finds of the one before it: what nobody can change any more, and what is left over."""
 
 import base64
+import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 import exposer
 from exposer.errors import ConflictError
-from exposer.network.environment import (
-    CONFIG_OVERRIDES,
-    FIELDS,
-    FIXED,
-    GENESIS_BALANCES,
-    GENESIS_BASE,
-    GENESIS_PATCH,
-    SCRIPT,
-)
+from exposer.network.environment import CHANGEABLE, DEFAULTS, FIELDS, FIXED, SCRIPT
 from exposer.network.rendering import MADE, RenderedFile
 
 _MAY_CHANGE = {
@@ -35,11 +29,9 @@ _FIELDS = {"selector": "name", "volumeClaimTemplates": "kubernetes.storage"}
 """What of it comes from which field of the network file."""
 
 
-_COUNT = "NUM_VALIDATORS"
-_FILES = ("-patch", "-scripts")
-_VARIABLES = {GENESIS_PATCH: "GENESIS_PATCH", GENESIS_BALANCES: "GENESIS_BALANCES", GENESIS_BASE: "GENESIS_FROM"}
-"""File of a ConfigMap -> the variable of the steps that names it."""
 _VERSION = f"(exposer {exposer.__version__};".encode()
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
+Objects = Sequence[dict[str, Any]]
 
 
 def refuse_fixed(directory: Path, files: Sequence[RenderedFile]) -> None:
@@ -47,44 +39,129 @@ def refuse_fixed(directory: Path, files: Sequence[RenderedFile]) -> None:
 
     ``kubectl apply`` would find out halfway that an object cannot change, and each pod that its genesis cannot.
     """
-    found = [(directory / file.path, file) for file in files if file.path.endswith(".yaml")]
-    pairs = [(path, file) for path, file in found if path.is_file()]
-    before = [one for path, _ in pairs for one in _objects(path.read_bytes())]
-    after = [one for _, file in pairs for one in _objects(file.content)]
-    cure = (
-        f"put it back, or delete this network first (kubectl delete -f {directory}, and its claims), then these files, "
-        "and render again"
-    )
-    for name, spec in _named("StatefulSet", after, "spec").items():
-        former = _named("StatefulSet", before, "spec").get(name, spec)
-        if changed := [field for field in _differing(former, spec) if field not in _MAY_CHANGE]:
-            told = ", ".join(_FIELDS.get(field, f"spec.{field}") for field in changed)
-            raise ConflictError(f"{directory}: Kubernetes lets nobody change {told} of the StatefulSet {name}; {cure}")
-    then, now = _inputs(before), _inputs(after)
-    # A rendering of another version may say nothing of what is at its default.
-    same = all(_VERSION in path.read_bytes().partition(b"\n")[0] for path, _ in pairs)
-    for name in then.keys() & now.keys():
-        both = then[name].keys() & now[name].keys()
-        judged = both | ({*then[name], *now[name]} - {_COUNT} if same else set())
-        if changed := [key for key in _differing(then[name], now[name]) if key in judged]:
-            fields = ", ".join(map(_field, changed))
-            raise ConflictError(
-                f"{directory}: pods were made from another {fields} in {name}, and their steps would exit 5; {cure}"
-            )
+    texts = [path.read_bytes() for path in _made(directory)]
+    before = [one for text in texts for one in _objects(text)]
+    after = [one for file in files if file.path.endswith(".yaml") for one in _objects(file.content)]
+    namespaces = {one["metadata"].get("namespace") for one in (*before, *after) if "metadata" in one} - {None}
+    if len(namespaces) > 1:  # another one, in which none of these pods is
+        return
+    same = all(_VERSION in text.partition(b"\n")[0] for text in texts)
+    faults = [*_immutable(before, after), *_conflicts(before, after, same_version=same)]
+    if faults:
+        apply = "-k" if (directory / "kustomization.yaml").exists() else "-f"
+        raise ConflictError(
+            f"{directory}: this differs from what is rendered there, and a network that runs cannot take it:\n"
+            + "".join(f"    {fault}\n" for fault in faults)
+            + f"Put it back. Or delete that network (kubectl delete {apply} {directory}) and its claims, remove the "
+            f"manifests {directory}/*.yaml, and render again"
+        )
 
 
-def _field(key: str) -> str:
-    """A variable of a step, and where in the network file it comes from."""
-    field = FIELDS.get(key.partition(" ")[0])
-    return f"chains[].{field} ({key})" if field else key
+def _immutable(before: Objects, after: Objects) -> Iterator[str]:
+    former = _named("StatefulSet", before)
+    for name, one in _named("StatefulSet", after).items():
+        if name in former:
+            fields = _differing(former[name]["spec"], one["spec"])
+            for field in [field for field in fields if field not in _MAY_CHANGE]:
+                yield f"{_FIELDS.get(field, f'spec.{field}')}: Kubernetes lets nobody change it (StatefulSet {name})"
+
+
+def _conflicts(before: Objects, after: Objects, *, same_version: bool) -> Iterator[str]:
+    then, now = _Inputs(before), _Inputs(after)
+    changed: dict[str, list[str]] = {}
+    for pods in sorted(then.sets.keys() & now.sets.keys()):
+        for variable in then.differing(now, pods, one_sided=same_version):
+            changed.setdefault(variable, []).append(pods)
+    for variable, sets in changed.items():
+        field = FIELDS.get(variable)
+        where = f"chains[].{field} ({variable})" if field else variable
+        yield f"{where}: complete pods of {', '.join(sets)} would stop with exit code 5"
+    if any(not grows(keys, now.keys[name]) for name, keys in then.keys.items() if name in now.keys):
+        yield "keys: they are other ones: complete pods would stop with exit code 5"
+
+
+class _Inputs:
+    """What the steps of a rendering read, by StatefulSet, step and variable."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._data: dict[str, dict[str, str]] = {}
+        for kind in ("ConfigMap", "Secret"):
+            for name, one in _named(kind, objects).items():
+                self._data[name] = {**one.get("data", {}), **one.get("binaryData", {})}
+                if kind == "Secret":
+                    self._data[name] = {key: _decoded(value) for key, value in self._data[name].items()}
+        self.sets = {name: one["spec"]["template"]["spec"] for name, one in _named("StatefulSet", objects).items()}
+        self.keys = {name: data["keys.json"] for name, data in self._data.items() if "keys.json" in data}
+
+    def differing(self, other: "_Inputs", pods: str, *, one_sided: bool) -> list[str]:
+        """The variables whose other value, or whose file's other content, a complete pod refuses.
+
+        Where only one of the two has a variable, that counts if ``one_sided``: another version may have said nothing.
+        """
+        mine, theirs = self.steps(pods), other.steps(pods)
+        return sorted(
+            {
+                variable
+                for step in mine.keys() & theirs.keys()
+                for variable in mine[step].keys() | theirs[step].keys()
+                if one_sided or variable in mine[step].keys() & theirs[step].keys()
+                if not _same(variable, mine[step].get(variable, ""), theirs[step].get(variable, ""))
+            }
+        )
+
+    def steps(self, pods: str) -> dict[str, dict[str, str]]:
+        """Step -> variable -> value, of those that may not change."""
+        steps = self.sets[pods].get("initContainers", [])
+        return {step["name"]: dict(self._fixed(step, pods.rpartition("-")[0])) for step in steps}
+
+    def _fixed(self, step: dict[str, Any], chain: str) -> Iterator[tuple[str, str]]:
+        told = {entry["name"]: self._value(entry) for entry in step.get("env", [])}
+        for source in step.get("envFrom", []):
+            told |= self._data.get(source["configMapRef"]["name"], {})
+        told = {**(DEFAULTS if told.get("CHAIN_DRIVER") == "cosmos" else {}), **told}
+        names = FIXED | (CHANGEABLE if SCRIPT in told else set())
+        if told.get("FAUCET_ENABLED") != "true" or told.get("VALIDATOR_SET") == "genesis":
+            names |= {"NUM_VALIDATORS"}  # else the faucet funds who joins, and the genesis knows nothing of them
+        for variable in told.keys() & names:
+            directory, _, file = told[variable].rpartition("/")
+            mounted = [mount["name"] for mount in step.get("volumeMounts", []) if mount["mountPath"] == directory]
+            files = self._data.get(f"{chain}-{mounted[0]}", {}) if mounted else {}
+            yield variable, files.get(file, told[variable])
+
+    def _value(self, entry: dict[str, Any]) -> str:
+        source = entry.get("valueFrom", {}).get("secretKeyRef")
+        return self._data.get(source["name"], {}).get(source["key"], "") if source else str(entry.get("value", ""))
+
+
+def grows(before: str | bytes, after: str | bytes) -> bool:
+    """Whether every key of one keys file is in its place in the other too."""
+    try:
+        former, now = json.loads(before), json.loads(after)
+        return all(now.get(role, [])[: len(entries)] == entries for role, entries in former.items())
+    except (ValueError, AttributeError, TypeError):  # it is none
+        return False
+
+
+def _same(variable: str, one: str, other: str) -> bool:
+    """Whether a complete step takes the one value for the other."""
+    if variable == "CODE_REPO":
+        return _CREDENTIALS.sub("", one) == _CREDENTIALS.sub("", other)
+    if variable == "UPGRADES":  # each plan is a step of its own, and there may be more of them
+        plans = [dict(plan.partition("=")[::2] for plan in text.split(",")) for text in (one, other)]
+        return all(plans[0][name] == plans[1][name] for name in plans[0].keys() & plans[1].keys())
+    return one == other
 
 
 def left_over(directory: Path, files: Sequence[RenderedFile], what: str) -> Iterator[Path]:
     """Files that an earlier ``exposer render <what>`` made there and this one does not: of a chain that is gone."""
     names = {file.path for file in files}
-    for path in sorted(directory.glob("*.yaml")):
-        if path.name not in names and path.is_file() and path.read_bytes().startswith(MADE + what.encode() + b" "):
-            yield path
+    yield from (path for path in _made(directory, what) if path.name not in names)
+
+
+def _made(directory: Path, what: str = "k8s") -> list[Path]:
+    """The YAML files there that ``exposer render <what>`` made."""
+    found = (path for path in sorted(directory.glob("*.yaml")) if path.is_file())
+    return [path for path in found if path.read_bytes().startswith(MADE + what.encode() + b" ")]
 
 
 def _objects(content: bytes) -> list[dict[str, Any]]:
@@ -94,45 +171,13 @@ def _objects(content: bytes) -> list[dict[str, Any]]:
         return []
 
 
-def _named(kind: str, objects: Sequence[dict[str, Any]], part: str) -> dict[str, dict[str, Any]]:
-    """Namespace and name of each object of a kind, and its ``part``."""
-    return {
-        f"{one['metadata'].get('namespace', '')}/{one['metadata']['name']}".strip("/"): one.get(part, {})
-        for one in objects
-        if one.get("kind") == kind
-    }
+def _named(kind: str, objects: Objects) -> dict[str, dict[str, Any]]:
+    """The objects of a kind, by their names."""
+    return {one["metadata"]["name"]: one for one in objects if one.get("kind") == kind}
 
 
-def _inputs(objects: Sequence[dict[str, Any]]) -> dict[str, dict[str, str]]:
-    """StatefulSet, or ConfigMap of files -> those inputs of its steps that stay what they were -> their values."""
-    maps, secrets = _named("ConfigMap", objects, "data"), _named("Secret", objects, "data")
-    found: dict[str, dict[str, str]] = {}
-    for name, spec in _named("StatefulSet", objects, "spec").items():
-        steps = spec["template"]["spec"].get("initContainers", [])
-        entries = [entry for step in steps for entry in step.get("env", [])]
-        told = {entry["name"]: entry.get("value") or _secret(entry, name, secrets) for entry in entries}
-        found[name] = {variable: value for variable, value in told.items() if variable in FIXED}
-        if told.get("FAUCET_ENABLED") == "true" and told.get("VALIDATOR_SET") != "genesis":
-            continue  # the faucet funds who joins, and the genesis knows nothing of them
-        for place in (source["configMapRef"]["name"] for step in steps for source in step.get("envFrom", [])):
-            found[name] |= {key: value for key, value in maps.get(_beside(name, place), {}).items() if key == _COUNT}
-    for name, files in [*maps.items(), *_named("ConfigMap", objects, "binaryData").items()]:
-        if name.endswith(_FILES):
-            keys = {file: _VARIABLES.get(file, f"{SCRIPT} {file}") for file in files if file != CONFIG_OVERRIDES}
-            found[name] = found.get(name, {}) | {key: files[file] for file, key in keys.items()}
-    return found
-
-
-def _secret(entry: dict[str, Any], pods: str, secrets: dict[str, dict[str, Any]]) -> str:
-    """The value of a variable of ``pods`` that is in a Secret beside them."""
-    source = entry.get("valueFrom", {}).get("secretKeyRef", {})
-    encoded = secrets.get(_beside(pods, source.get("name", "")), {}).get(source.get("key"), "")
-    return base64.b64decode(encoded).decode(errors="replace")
-
-
-def _beside(name: str, other: str) -> str:
-    """``other`` in the namespace of ``name``, both as `_named` has them."""
-    return f"{name.rpartition('/')[0]}/{other}".strip("/")
+def _decoded(value: str) -> str:
+    return base64.b64decode(value).decode(errors="replace")
 
 
 def _differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -5,7 +5,6 @@ stays as it is: a file of that name that was not rendered, and keys that are oth
 """
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from exposer.errors import ConflictError, ExitCode
 from exposer.network.compose.project import ENVIRONMENT_FILE, KEYS_DIRECTORY, render_compose
 from exposer.network.document import Document
 from exposer.network.flags import add_wanted
-from exposer.network.former import left_over, refuse_fixed
+from exposer.network.former import grows, left_over, refuse_fixed
 from exposer.network.key_source import KEYS_FILE, key_files, keys_of
 from exposer.network.kubernetes import remaking
 from exposer.network.kubernetes.files import KUSTOMIZATION, render_kubernetes
@@ -103,19 +102,10 @@ def _refuse_another(path: Path, file: RenderedFile) -> None:
     if not path.exists():
         return
     before = path.read_bytes()
-    if file.path == _KEPT and not _grows(before, file.content):
+    if file.path == _KEPT and not grows(before, file.content):
         raise ConflictError(f"{path} has other keys, and keys are never overwritten; move it away, or name another DIR")
     if file.content.startswith(MADE) and not before.startswith(MADE):
         raise ConflictError(f"{path} was not made by exposer render; move it away, or name another DIR")
-
-
-def _grows(before: bytes, after: bytes) -> bool:
-    """Whether every key of one keys file is in its place in the other too."""
-    try:
-        former, new = json.loads(before), json.loads(after)
-        return all(new.get(role, [])[: len(entries)] == entries for role, entries in former.items())
-    except (ValueError, AttributeError, TypeError):  # it is none
-        return False
 
 
 def _write(directory: Path, file: RenderedFile) -> None:

@@ -130,8 +130,8 @@ def _incarnations(network: LiveCluster) -> dict[str, str]:
     ("other", "field"),
     [
         ({"presets": "fast-governance"}, "genesis (GENESIS_PRESETS)"),
-        ({"name": "another"}, "nobody change name"),
-        ({"size": "2Gi"}, "nobody change kubernetes.storage"),
+        ({"name": "another"}, "name: Kubernetes lets nobody change it"),
+        ({"size": "2Gi"}, "kubernetes.storage: Kubernetes lets nobody change it"),
     ],
 )
 def test_what_would_stop_it_is_refused_when_it_is_rendered(
@@ -144,7 +144,7 @@ def test_what_would_stop_it_is_refused_when_it_is_rendered(
 
     assert done.returncode == 5
     assert field in done.stderr
-    assert "put it back, or delete this network first" in done.stderr
+    assert "Put it back. Or delete that network" in done.stderr
     network.apply(manifests)
     diff = ["kubectl", "--namespace", network.namespace, "diff", "--kustomize", str(manifests)]
     assert subprocess.run(diff, capture_output=True, timeout=LIMIT, check=False).returncode == 0

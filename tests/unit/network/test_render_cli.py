@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from exposer.accounts.keyfile import load_keys
 from exposer.accounts.secret import Secret
 from exposer.cli import main
 from exposer.errors import BadInputError
-from exposer.network.environment import FIXED
+from exposer.network.environment import CHANGEABLE, FIXED
 from exposer.network.key_source import key_files
 from exposer.settings import environment_name
 from init_scripts.init_build_images import BuildSettings
@@ -277,41 +278,37 @@ def test_what_kubernetes_would_refuse_halfway_is_refused_before(
 
     assert main(["render", "k8s", str(path), "-o", str(output)]) == 5
     error = capsys.readouterr().err
-    assert f"nobody change {told} of the StatefulSet cosmoshub-4-genesis; put it back, or delete this network" in error
+    assert f"    {told}: Kubernetes lets nobody change it (StatefulSet cosmoshub-4-genesis)\n" in error
+    assert f"kubectl delete -k {output}" in error
     assert {path: path.read_bytes() for path in output.rglob("*.yaml")} == written
 
 
-RICH = "    env: [{name: BUILD_TAGS, value: ledger}]\n    scripts: {init-genesis: {data: echo}}\n"
+SCRIPTED = "    scripts: {init-config: {data: echo}}\n"
+BUILT = "    build: {enabled: true, source: v1, binary: gaiad}\n"
+UPGRADED = "    upgrade: {enabled: true, genesis: v1, upgrades: [{name: v2, version: v2.0.0}]}\n"
+BUILDER = "images: {build: 'builder:1'}\n"
+PATCHED = "    genesis: {patch: {a: {b: 1}}}\n"
+ADDRESS = "cosmos149vy9xvyt3k5hn94yhqjucxcdem3tjpwgmhsmu"
 
 
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        (
-            "",
-            "    genesis: {patch: {consensus_params: {block: {max_gas: '5'}}}}\n",
-            "genesis (GENESIS_PATCH) in cosmoshub-4-gen",
-        ),
-        (
-            "    genesis: {patch: {a: {b: 1}}}\n",
-            "    genesis: {patch: {a: {b: 2}}}\n",
-            "genesis (GENESIS_PATCH) in cosmoshub-4-patch",
-        ),
-        ("    genesis: {patch: {a: {b: 1}}}\n", "", "genesis (GENESIS_PATCH) in cosmoshub-4-gen"),
-        ("", "    genesis: {presets: [fast-governance]}\n", "genesis (GENESIS_PRESETS) in"),
-        (
-            "",
-            "    balances: [{address: cosmos149vy9xvyt3k5hn94yhqjucxcdem3tjpwgmhsmu, amount: 1uatom}]\n",
-            "balances (GENESIS_BALANCES) in",
-        ),
-        ("", "    coins: 70000000uatom\n", "coins (COINS) in"),
-        ("", "    commission: {rate: 0.2, maxRate: 0.3}\n", "commission.rate (COMMISSION_RATE)"),
-        ("", "    identities: derived\n", "another chains[].identities (IDENTITIES) in"),
-        ("", "relayers: [{name: r, type: hermes, chains: [cosmoshub-4, cosmoshub-4]}]\n", "another NUM_RELAYERS in"),
-        ("", "faucet: {enabled: true}\n", "another chains[].faucet (FAUCET_ENABLED) in"),
-        ("", "--validators 5", "numValidators (NUM_VALIDATORS) in"),
-        (RICH, RICH.replace("ledger", "other"), "another BUILD_TAGS in"),
-        (RICH, RICH.replace("echo", "echo 2"), "scripts (STEP_SCRIPT init-genesis) in cosmoshub-4-scripts"),
+        ("", PATCHED, "chains[].genesis (GENESIS_PATCH)"),
+        (PATCHED, PATCHED.replace("1", "2"), "chains[].genesis (GENESIS_PATCH)"),
+        (PATCHED, "", "chains[].genesis (GENESIS_PATCH)"),
+        ("", "    genesis: {presets: [fast-governance]}\n", "chains[].genesis (GENESIS_PRESETS)"),
+        ("", f"    balances: [{{address: {ADDRESS}, amount: 1uatom}}]\n", "chains[].balances (GENESIS_BALANCES)"),
+        ("", "    coins: 70000000uatom\n", "chains[].coins (COINS)"),
+        ("", "    commission: {rate: 0.2, maxRate: 0.3}\n", "chains[].commission.rate (COMMISSION_RATE)"),
+        ("", "    identities: derived\n", "chains[].identities (IDENTITIES)"),
+        ("", "relayers: [{name: r, type: hermes, chains: [cosmoshub-4, cosmoshub-4]}]\n", "NUM_RELAYERS"),
+        ("", "faucet: {enabled: true}\n", "chains[].faucet (FAUCET_ENABLED)"),
+        ("", "--validators 5", "chains[].numValidators (NUM_VALIDATORS)"),
+        (SCRIPTED, SCRIPTED.replace("echo", "echo 2"), "chains[].scripts (STEP_SCRIPT)"),
+        (SCRIPTED, f"    metrics: true\n{SCRIPTED}", "METRICS"),
+        (UPGRADED + BUILDER, UPGRADED.replace("v2.0.0", "v2.0.1") + BUILDER, "chains[].upgrade (UPGRADES)"),
+        ("", "keys", "keys: they are other ones"),
     ],
 )
 def test_what_would_stop_complete_pods_is_refused_before(
@@ -322,14 +319,18 @@ def test_what_would_stop_complete_pods_is_refused_before(
     assert main(["render", "k8s", str(network(tmp_path, f"{before}throwaway: true\n")), "-o", str(output)]) == 0
     written = {path: path.read_bytes() for path in output.rglob("*.yaml")}
     flags = after.split() if after.startswith("--") else []
-    path = network(tmp_path, f"{'' if flags else after}throwaway: true\n")
+    path = network(tmp_path, f"{'' if flags or after == 'keys' else after}throwaway: true\n")
+    if after == "keys":
+        path.write_text(path.read_text().replace("throwaway: true", "keys: other.json"))
+        assert main(["keys", "new", str(tmp_path / "other.json")]) == 0
     capsys.readouterr()
 
     assert main(["render", "k8s", str(path), "-o", str(output), *flags]) == 5
     error = capsys.readouterr().err
-    assert f"{output}: pods were made from another " in error
-    assert told in error
-    assert "their steps would exit 5; put it back, or delete this network first" in error
+    assert f"    {told}: " in error
+    assert "complete pods" in error
+    assert " would stop with exit code 5\n" in error
+    assert f"Put it back. Or delete that network (kubectl delete -k {output}) and its claims, remove" in error
     assert {path: path.read_bytes() for path in output.rglob("*.yaml")} == written
 
 
@@ -341,10 +342,12 @@ def test_what_would_stop_complete_pods_is_refused_before(
         "    corsAllowedOrigins: ['*']\n",
         "kubernetes: {networkPolicy: false}\n",
         "timeouts: {timeout_commit: 9s}\n",
+        "    env: [{name: X, value: '${TOKEN}'}]\n",
     ],
 )
-def test_what_may_change_is_rendered_again(tmp_path: Path, more: str) -> None:
+def test_what_may_change_is_rendered_again(tmp_path: Path, more: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """How nodes run is in their template, so that they roll; what is beside them is another object for Kubernetes."""
+    monkeypatch.setenv("TOKEN", "correct-horse")
     output = tmp_path / "out"
     templates = []
     for text in ("", more):
@@ -353,6 +356,46 @@ def test_what_may_change_is_rendered_again(tmp_path: Path, more: str) -> None:
         templates.append(pod_templates(output))
 
     assert (templates[0] != templates[1]) is not more.startswith("kubernetes")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "    validators: join\n    identities: random\n"),
+        ("    scripts: {create-validator: {data: echo}}\n", "    scripts: {create-validator: {data: echo 2}}\n"),
+        (UPGRADED, UPGRADED.replace("}]}", "}, {name: v3, version: v3.0.0}]}")),
+        (
+            "    repo: https://me:one@example.org/a.git\n" + UPGRADED,
+            "    repo: https://me:${TOKEN}@example.org/a.git\n" + UPGRADED,
+        ),
+    ],
+)
+def test_what_says_the_same_is_rendered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    """A default that is stated, other credentials, one plan more, a script of what has no record: no step refuses."""
+    monkeypatch.setenv("TOKEN", "correct-horse")
+    output = tmp_path / "out"
+    for text in (before, after, before):
+        assert main(["render", "k8s", str(network(tmp_path, f"{text}{BUILDER}{FAUCET}")), "-o", str(output)]) == 0
+
+
+def test_what_an_earlier_version_did_not_say_is_no_difference(tmp_path: Path) -> None:
+    """A variable that is new in this version is at its default; another value of one that both have counts."""
+    output = tmp_path / "out"
+    path = network(tmp_path, "throwaway: true\n")
+    assert main(["render", "k8s", str(path), "-o", str(output)]) == 0
+    for file in output.glob("*.yaml"):
+        text = re.sub(r" +- name: COMMISSION_RATE\n +value: .*\n", "", file.read_text())
+        file.write_text(text.replace("(exposer 0", "(exposer 0.0"))
+
+    assert main(["render", "k8s", str(path), "-o", str(output)]) == 0
+    assert (
+        main(
+            ["render", "k8s", str(network(tmp_path, "    coins: 70000000uatom\nthrowaway: true\n")), "-o", str(output)]
+        )
+        == 5
+    )
 
 
 def pod_templates(output: Path) -> list[Any]:
@@ -378,7 +421,7 @@ def test_more_validators_restart_nobody(tmp_path: Path) -> None:
 
 
 def test_every_input_of_a_step_is_fixed_or_may_change(tmp_path: Path) -> None:
-    """What a step of a complete pod refuses is known to the renderer, by the name that the plan gives it."""
+    """What a step of a complete pod refuses is known to the renderer, by the names of the variables that it reads."""
     steps: list[type[PodSettings]] = [
         GenesisSettings,
         ConfigSettings,
@@ -386,14 +429,24 @@ def test_every_input_of_a_step_is_fixed_or_may_change(tmp_path: Path) -> None:
         FaucetStepSettings,
         BuildSettings,
     ]
-    pods_own = {"HOSTNAME", "MONIKER", "POD_INDEX"}
-    known = {*FIXED, *pods_own, "NUM_VALIDATORS", "KEYS_CONFIG"}
+    read_from = {
+        "daemon": "DAEMON_NAME",
+        "amounts": "FAUCET_AMOUNT",
+        "overrides": "CONFIG_OVERRIDES",
+        "node_name": "HOSTNAME",
+        "ordinal": "HOSTNAME",
+        "learned": "CHAIN_ID",
+        "leader_node": "GENESIS_HOST",
+    }
+    """Inputs that are no settings themselves -> the variable that decides."""
+    of_the_pod = {"HOSTNAME", "GENESIS_HOST"}
     for cls in steps:
-        settings = cls.model_construct(chain_dir=tmp_path, chain_id="x", hostname="x-0")
-        names = {name for name in (*cls.INPUTS, *cls.SCRIPTS) if name in cls.model_fields}
-        found = {environment_name(cls, name) for name in names} - settings.changeable
-        assert found <= known, cls
-    assert not FIXED & ConfigSettings.model_construct(chain_dir=tmp_path).changeable
+        names = {*cls.INPUTS, *cls.SCRIPTS}
+        variables = {read_from.get(name) or environment_name(cls, name) for name in names}
+        assert variables - of_the_pod <= FIXED | CHANGEABLE, cls
+    settings = ConfigSettings.model_construct(chain_dir=tmp_path)
+    assert {name for name in settings.changeable if name.isupper()} <= CHANGEABLE
+    assert not FIXED & CHANGEABLE
 
 
 def test_files_of_a_chain_that_is_gone_go(tmp_path: Path) -> None:
