@@ -13,6 +13,7 @@ from exposer.network.file.model import Network
 KEYS_FILE = "keys.json"
 _PARTS = {"validators.json": "validators", "faucet.json": "faucet"}
 """Parts of the keys file -> the role that is in it."""
+KEY_FILES = (KEYS_FILE, *_PARTS)
 _OF_STEPS = {
     "init-faucet": "faucet.json",
     "init-validator": "validators.json",

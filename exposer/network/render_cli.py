@@ -20,7 +20,7 @@ from exposer.network.compose.project import ENVIRONMENT_FILE, KEYS_DIRECTORY, re
 from exposer.network.document import Document
 from exposer.network.flags import add_wanted
 from exposer.network.former import grows, left_over, refuse_fixed
-from exposer.network.key_source import KEYS_FILE, key_files, keys_of
+from exposer.network.key_source import KEY_FILES, KEYS_FILE, key_files, keys_of
 from exposer.network.kubernetes import remaking
 from exposer.network.kubernetes.files import KUSTOMIZATION, render_kubernetes
 from exposer.network.plan_cli import plan_at
@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
         then = "docker compose up --detach --wait" if options.what == "compose" else apply
         log.info("%d files are in %s; there, %s starts the network", len(files), options.output, then)
     else:
-        _print(files)
+        _print(files, [f"{KEYS_DIRECTORY}/{name}" for name in KEY_FILES] if options.what == "compose" else [])
     return ExitCode.DONE
 
 
@@ -123,9 +123,9 @@ def _write(directory: Path, file: RenderedFile) -> None:
     path.chmod(file.mode)  # whatever the umask: a container's user reads it
 
 
-def _print(files: Sequence[RenderedFile]) -> None:
-    """What is no YAML stands beside it, and there is no beside in a stream."""
+def _print(files: Sequence[RenderedFile], keys: Sequence[str]) -> None:
+    """What is no YAML stands beside it, and there is no beside in a stream; nor are there ``keys``."""
     streamed = [file for file in files if file.path.endswith(".yaml")]
     sys.stdout.write("---\n".join(file.content.decode() for file in streamed))
-    if left := [file.path for file in files if file not in streamed]:
+    if left := [*(file.path for file in files if file not in streamed), *keys]:
         log.warning("-o DIR would also write %s, which the above needs", ", ".join(left))

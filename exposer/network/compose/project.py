@@ -29,7 +29,7 @@ from exposer.network.compose.service import (
 from exposer.network.document import Document
 from exposer.network.key_source import keys_file_of
 from exposer.network.names import dns_label, pod_names
-from exposer.network.outside import outside
+from exposer.network.outside import is_private, outside
 from exposer.network.plan import Plan, Pod
 from exposer.network.plan_files import PlanFile
 from exposer.network.rendering import PRIVATE, READABLE, RenderedFile, header
@@ -41,6 +41,7 @@ KEYS_DIRECTORY = "keys"
 USER = "10001:10001"
 GRACE = "30s"
 """Between SIGTERM and SIGKILL: above a sidecar's drain, and what a node takes to stop."""
+_PRIVATE = {"directory_mode": 0o700}
 _NONE = {"disable": True}  # of our image: its own is that of an exposer
 _PULLS = {"Always": "always", "IfNotPresent": "missing", "Never": "never"}
 _HEADER = b"""\
@@ -57,9 +58,13 @@ _HEADER = b"""\
 def render_compose(plan: Plan, document: Document) -> list[RenderedFile]:
     """The compose file, the files that steps read, and an ``.env`` where a profile has to be on; without the keys."""
     content = header("compose", document) + _HEADER + compose_yaml(_project(plan, document))
-    told = any(outside(chain, plan.pods, document.source.written) for chain in document.network.chains)
-    files = [RenderedFile(COMPOSE_FILE, content, mode=PRIVATE if told else READABLE)]
-    files += [RenderedFile(_path(file), file.content) for file in plan.files]
+    written = document.source.written
+    told = any(outside(chain, plan.pods, written) for chain in document.network.chains)
+    private = told or is_private(plan.files, written)
+    files = [RenderedFile(COMPOSE_FILE, content, mode=PRIVATE if private else READABLE)]
+    for file in plan.files:  # what is private is in a directory that is closed to others
+        closed = _PRIVATE if is_private([file], written) else {}
+        files.append(RenderedFile(_path(file), file.content, **closed))
     if any(pod.faucet for pod in plan.pods):  # which validators that join need, so it must be on
         files.append(RenderedFile(ENVIRONMENT_FILE, f"COMPOSE_PROFILES={PROFILE}\n".encode()))
     return files

@@ -1,10 +1,13 @@
 """One container of a plan as a compose service: what it runs, mounts and waits for, and how its health is asked."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from exposer.network.compose.anchors import Block
+from exposer.network.environment import CHANGEABLE, CONFIG_OVERRIDES
 from exposer.network.file.containers import Amounts, Resources
 from exposer.network.file.quantity import parse_quantity
 from exposer.network.key_source import KEYS_FILE, keys_file_of
@@ -166,6 +169,13 @@ def _health(pod: Pod, container: Container) -> dict[str, Any]:
     return {"healthcheck": {"test": ["CMD", *test], **patience}}
 
 
+def _settings(place: Place) -> str:
+    """A checksum of how the pod's node and faucet run: a service that is the same is not started again."""
+    told = [{name: step.environment.get(name) for name in sorted(CHANGEABLE)} for step in place.pod.steps]
+    mine = [file for file in place.files if (file.chain, file.name) == (place.pod.chain, CONFIG_OVERRIDES)]
+    return sha256(json.dumps([told, [file.content.decode() for file in mine]]).encode()).hexdigest()[:16]
+
+
 def _own(place: Place, container: Container) -> dict[str, Any]:
     """What only some containers have."""
     own: dict[str, Any] = {}
@@ -175,6 +185,8 @@ def _own(place: Place, container: Container) -> dict[str, Any]:
         own["profiles"] = [PROFILE]
     if container is place.pod.exposer:
         own["networks"] = {"default": {"aliases": [exposers_name(place.leader.name)]}}
+    if container in (place.pod.node, place.pod.faucet):
+        own["labels"] = {"exposer.settings": _settings(place)}  # what it reads of its step's files, made anew with them
     if container is place.pod.node:
         own["networks"] = {"default": {"ipv4_address": place.addresses[place.pod.name]}}
         if place.leader is not place.pod:

@@ -38,7 +38,7 @@ def keys(network: Network, content: Secret) -> dict[str, Any]:
 
 
 def config_maps(files: Sequence[PlanFile], names: Names, document: Document) -> Iterator[dict[str, Any]]:
-    """One ConfigMap for each volume that has files of the chain.
+    """One ConfigMap for each volume that has files of the chain, or one Secret where these are private.
 
     Raises:
         BadInputError: they are more than one can hold.
@@ -46,12 +46,17 @@ def config_maps(files: Sequence[PlanFile], names: Names, document: Document) -> 
     for volume in dict.fromkeys(file.volume for file in files):
         contents = {file.name: file.content for file in files if file.volume == volume}
         _check_size(contents, names, document)
+        encoded = {name: base64.b64encode(content).decode() for name, content in contents.items()}
+        about = names.metadata(names.of_files(volume))
+        if volume in names.private:
+            yield {"apiVersion": "v1", "kind": "Secret", "metadata": about, "type": "Opaque", "data": encoded}
+            continue
         text = {name: content.decode() for name, content in contents.items() if _is_text(content)}
-        binary = {name: base64.b64encode(contents[name]).decode() for name in contents if name not in text}
+        binary = {name: encoded[name] for name in contents if name not in text}
         yield {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": names.metadata(names.of_files(volume)),
+            "metadata": about,
             **({"data": text} if text else {}),
             **({"binaryData": binary} if binary else {}),
         }

@@ -17,11 +17,15 @@ Labels = dict[str, str]
 
 @dataclass(frozen=True)
 class Names:
-    """What the objects of one chain are called, and labelled with; ``secret`` are variables that came from outside."""
+    """What the objects of one chain are called, and labelled with.
+
+    ``secret`` are variables that came from outside the network file, ``private`` volumes whose files have such values.
+    """
 
     network: Network
     chain: Chain
     secret: frozenset[str] = frozenset()
+    private: frozenset[Volume] = frozenset()
 
     @property
     def prefix(self) -> str:
@@ -38,7 +42,7 @@ class Names:
         return keys_name(self.network)
 
     def of_files(self, volume: Volume) -> str:
-        """The ConfigMap of the files that a volume has."""
+        """The ConfigMap, or the Secret, of the files that a volume has."""
         return f"{self.prefix}-{volume}"
 
     @property

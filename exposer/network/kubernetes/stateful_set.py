@@ -1,24 +1,24 @@
 """The pods of one role of a chain: a StatefulSet, and the headless Service that their names are below."""
 
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
 from typing import Any
 
-from exposer.network.environment import CONFIG_OVERRIDES
 from exposer.network.kubernetes.containers import port_name
 from exposer.network.kubernetes.labels import Names
 from exposer.network.kubernetes.pod import pod_spec
 from exposer.network.kubernetes.template import template
 from exposer.network.kubernetes.volumes import claims
 from exposer.network.plan import Pod
-from exposer.network.plan_files import PlanFile
 
 _PROTOCOLS = {"p2p": "tcp", "grpc": "grpc"}
 """What a service mesh cannot tell by itself: who speaks first, and HTTP/2 without TLS. All else is HTTP."""
 
 
-def pod_set(pods: Sequence[Pod], names: Names, files: Sequence[PlanFile]) -> Iterator[dict[str, Any]]:
-    """The Service, then the StatefulSet of ``pods``, which are all those of one role; ``files`` are their chain's."""
+def pod_set(pods: Sequence[Pod], names: Names, settings: str) -> Iterator[dict[str, Any]]:
+    """The Service, then the StatefulSet of ``pods``, which are all those of one role.
+
+    ``settings`` is a checksum of what they read in other objects: a ConfigMap that changes restarts no pod.
+    """
     role = pods[0].role
     name, selector = names.of_set(role), names.selector_of(role)
     pod = template(pods, {entry.name for entry in names.chain.env})
@@ -44,20 +44,15 @@ def pod_set(pods: Sequence[Pod], names: Names, files: Sequence[PlanFile]) -> Ite
             **_lifetime(names),
             "selector": {"matchLabels": selector},
             "template": {
-                "metadata": {"labels": names.metadata(name, role)["labels"], **_rolling(files)},
+                "metadata": {
+                    "labels": names.metadata(name, role)["labels"],
+                    **({"annotations": {"checksum/settings": settings}} if settings else {}),
+                },
                 "spec": pod_spec(pod, names),
             },
             **({"volumeClaimTemplates": list(claims(pod, names))} if names.network.kubernetes.storage else {}),
         },
     }
-
-
-def _rolling(files: Sequence[PlanFile]) -> dict[str, Any]:
-    """What changes with the overrides: a ConfigMap that changes restarts no pod."""
-    found = {
-        f"checksum/{file.name}": sha256(file.content).hexdigest() for file in files if file.name == CONFIG_OVERRIDES
-    }
-    return {"annotations": found} if found else {}
 
 
 def service_ports(pod: Pod) -> list[dict[str, Any]]:

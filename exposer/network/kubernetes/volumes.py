@@ -65,6 +65,8 @@ def _used(pod: Pod) -> list[Volume]:
 def _source(name: Volume, pod: Pod, names: Names) -> dict[str, Any]:
     if name == "keys" and not names.network.throwaway:
         return {"secret": {"secretName": names.keys, "defaultMode": _OF_GROUP}}
+    if name in names.private:
+        return {"secret": {"secretName": names.of_files(name), "defaultMode": _OF_GROUP}}
     if name in {"keys", "patch", "scripts"}:
         return {"configMap": {"name": names.keys if name == "keys" else names.of_files(name)}}
     if name == "binary" and all(step.name != COPY for step in pod.steps):

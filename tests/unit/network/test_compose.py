@@ -125,21 +125,51 @@ def test_a_step_has_the_keys_that_it_needs(everything: Everything) -> None:
     assert set(everything.content["secrets"]) == {"keys", "keys-faucet", "keys-validators"}
 
 
-@pytest.mark.parametrize(("value", "mode"), [("${PASS}", 0o600), ("plain", 0o644)])
-def test_what_came_from_outside_is_the_users_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, mode: int
-) -> None:
-    """A password may be in a variable, and the project has its value: nobody else reads the file."""
-    monkeypatch.setenv("PASS", "correct-horse")
-    own = f"env: [{{name: TOKEN, value: '{value}'}}]"
-    text = f"throwaway: true\nchains: [{{id: cometbft-1, name: cometbft, numValidators: 1, {own}}}]\n"
-    (tmp_path / "network.yaml").write_text(text)
-    assert main(["render", "compose", str(tmp_path / "network.yaml"), "-o", str(tmp_path / "out")]) == 0
+OUTSIDE = {
+    "a variable": ("env: [{name: TOKEN, value: '${PASS}'}]", {"compose.yaml"}),
+    "overrides": (
+        "config: {config.toml: {tx_index: {psql-conn: 'postgresql://u:${PASS}@db'}}}",
+        {"files/cometbft-1/patch/config-overrides.json"},
+    ),
+    "nothing": ("env: [{name: TOKEN, value: battery}]", set()),
+}
 
-    for path in (tmp_path / "out").glob("*"):
-        if path.is_file() and "correct-horse" in path.read_text():
-            assert value != "plain"
-    assert (tmp_path / "out/compose.yaml").stat().st_mode & 0o777 == mode
+
+@pytest.mark.parametrize("password", ["correct-horse", "q7"])
+@pytest.mark.parametrize("case", OUTSIDE)
+def test_what_came_from_outside_is_the_users_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, password: str
+) -> None:
+    """A password may be in a variable: no file that has it can be read by others, itself or for its directory."""
+    monkeypatch.setenv("PASS", password)
+    line, expected = OUTSIDE[case]
+    text = f"throwaway: true\nchains: [{{id: cometbft-1, name: cometbft, numValidators: 1, {line}}}]\n"
+    (tmp_path / "network.yaml").write_text(text)
+    out = tmp_path / "out"
+    assert main(["render", "compose", str(tmp_path / "network.yaml"), "-o", str(out)]) == 0
+
+    files = [path for path in out.rglob("*") if path.is_file() and path.parent.name != "keys"]
+    holders = {path for path in files if re.search(rf"\b{password}\b", path.read_text())}
+    assert {str(path.relative_to(out)) for path in holders} == expected
+    for path in holders:
+        assert not path.stat().st_mode & 0o077 or not path.parent.stat().st_mode & 0o077
+    assert (out / "compose.yaml").stat().st_mode & 0o777 == (0o600 if expected else 0o644)
+
+
+def test_nodes_are_started_again_where_their_settings_changed(tmp_path: Path) -> None:
+    """Compose leaves a service alone that is the same, and the files of a node are its step's."""
+    labels = []
+    for line in ("metrics: false", "metrics: true", "config: {app.toml: {pruning: nothing}}"):
+        path = tmp_path / "network.yaml"
+        path.write_text(
+            f"throwaway: true\nchains: [{{id: simapp-1, name: simapp, numValidators: 2, image: a, {line}}}]\n"
+        )
+        assert main(["render", "compose", str(path), "-o", str(tmp_path / "out")]) == 0
+        services = read((tmp_path / "out/compose.yaml").read_bytes())["services"]
+        nodes = [services[f"simapp-1-{pod}"] for pod in ("genesis-0", "validator-0")]
+        labels.append(tuple(node["labels"]["exposer.settings"] for node in nodes))
+
+    assert all(len({label[place] for label in labels}) == 3 for place in (0, 1))
 
 
 def reached(services: Services, name: str) -> set[str]:
