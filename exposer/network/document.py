@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 from exposer.errors import BadInputError
 from exposer.network import checks
-from exposer.network.file.chains import default_id, known_chains
+from exposer.network.file.chains import default_id, known_chains, resolve
 from exposer.network.file.explain import explain
 from exposer.network.file.include import load_source
-from exposer.network.file.model import Network
+from exposer.network.file.model import Chain, Network
 from exposer.network.file.outside import take_outside
 from exposer.network.file.source import Location, Source, refusal, spell
 
@@ -87,8 +87,20 @@ def _check(source: Source, directory: Path, *, strict: bool) -> Document:
 
 
 def _warnings(source: Source, network: Network, outside: list[Location]) -> tuple[str, ...]:
-    if not outside:
-        return ()
-    names = ", ".join(dict.fromkeys(spell(at) if at[0] == "exposer" else str(at[-1]) for at in outside))
-    funded = "; the accounts of the relayers are funded all the same" if network.relayers else ""
-    return (f"{source.name}: {names}: not exposer's job, left out (--strict refuses them){funded}",)
+    said = []
+    if outside:
+        names = ", ".join(dict.fromkeys(spell(at) if at[0] == "exposer" else str(at[-1]) for at in outside))
+        funded = "; the accounts of the relayers are funded all the same" if network.relayers else ""
+        said.append(f"{source.name}: {names}: not exposer's job, left out (--strict refuses them){funded}")
+    if network.version is not None and any(map(_has_times_of_its_own, network.chains)):
+        said.append(
+            f"{source.name}: version: Starship, whose files have it, shortens each genesis (unbonding 300 s, votes "
+            "30 s), and here it is the binary's own; genesis: {presets: [short-unbonding, fast-governance]} shortens it"
+        )
+    return tuple(said)
+
+
+def _has_times_of_its_own(chain: Chain) -> bool:
+    """Whether its genesis is what the binary makes, and nobody says what Starship would change in it."""
+    plain = not (chain.genesis.presets or chain.genesis.patch or chain.genesis.source)
+    return plain and resolve(chain).driver == "cosmos"

@@ -89,13 +89,13 @@ def test_more_levels_than_the_parser_can_follow_are_bad_input(tmp_path: Path) ->
 
 
 def test_starship_files_are_accepted_as_they_are(tmp_path: Path) -> None:
-    """The chain part of a Starship file counts, and all that is not our job is named in one warning."""
+    """The chain part of a Starship file counts, and all that is not our job is named in one warning, what differs in one more."""
     three = load(tmp_path, STARSHIP_THREE_CHAINS)
     everything = load(tmp_path, STARSHIP_EVERYTHING)
 
     assert [chain.id for chain in three.network.chains] == ["osmosis-1", "cosmoshub-4", "juno-2"]
     assert three.network.chains[2].env[0].value == "true"
-    assert [warning.split(": ")[1] for warning in three.warnings] == ["relayers, explorer, registry"]
+    assert [warning.split(": ")[1] for warning in three.warnings] == ["relayers, explorer, registry", "version"]
     assert everything.network.chains[0].id == "1234"
     assert everything.network.timeouts.timeout_commit == "800ms"
     assert "monitoring" in everything.warnings[0]

@@ -149,3 +149,20 @@ def test_a_network_to_throw_away_has_no_cool_down(tmp_path: Path, more: str, coo
     faucet = leader(load(tmp_path, f"    faucet: {{enabled: true}}\n{more}")).faucet
     assert faucet
     assert faucet.environment.get("FAUCET_COOLDOWN") == cooldown
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("version: 1.7.0\n", True),
+        ("", False),
+        ("    genesis: {presets: [short-unbonding]}\nversion: 1.7.0\n", False),
+    ],
+)
+def test_a_genesis_that_is_shortened_there_is_told_of(tmp_path: Path, text: str, said: bool) -> None:
+    """Starship's default scripts change each genesis; whoever brings such a file is told once that here nobody does."""
+    path = tmp_path / "network.yaml"
+    path.write_text(f"{MINIMAL}{text}")
+    told = [line for line in load_document(path).warnings if "short-unbonding" in line]
+
+    assert len(told) == said
