@@ -89,7 +89,7 @@ def test_more_levels_than_the_parser_can_follow_are_bad_input(tmp_path: Path) ->
 
 
 def test_starship_files_are_accepted_as_they_are(tmp_path: Path) -> None:
-    """The chain part of a Starship file counts, and all that is not our job is named in one warning, what differs in one more."""
+    """The chain part of a Starship file counts; one warning names what is not our job, one more what differs."""
     three = load(tmp_path, STARSHIP_THREE_CHAINS)
     everything = load(tmp_path, STARSHIP_EVERYTHING)
 
