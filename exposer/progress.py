@@ -36,9 +36,8 @@ def tell_failure(step: str, exit_code: int | None, reason: str) -> str:
 
 
 def last_failure(root: Path) -> Progress | None:
-    """The latest run of a step on the volume ``root``, where it failed and none has begun since."""
-    active = [run for run in read_progress(root).values() if run.state != "done"]
-    last = max(active, key=lambda run: run.started, default=None)
+    """The run of a step on the volume ``root`` that began last, where it failed."""
+    last = max(read_progress(root).values(), key=lambda run: run.started, default=None)
     return last if last and last.state == "failed" else None
 
 

@@ -129,7 +129,8 @@ class Volume:
                 log.info("settings changed (%s): writing the files of %s again", ", ".join(sorted(differing)), step)
             if differing or not record:
                 pending[step] = record
-        self._clear(founder)
+        if pending or any((self.state / "stage" / step).exists() for step in steps):
+            self._clear(founder)
         return {
             step: Transaction(self, step, dict(steps[step]), self._fresh_stage(step), former)
             for step, former in pending.items()

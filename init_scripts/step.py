@@ -66,7 +66,10 @@ def run_program(
     logging.getLogger(step).error("%s", reason)
     brief = reason.partition("\n")[0]  # the rest is a binary's own words: for the log, not for HTTP
     report("failed", code, brief)
-    with contextlib.suppress(OSError), TERMINATION_LOG.open("r+") as log:  # never made: it is there in a pod alone
+    with (
+        contextlib.suppress(OSError),
+        TERMINATION_LOG.open("r+", errors="backslashreplace") as log,
+    ):  # never made: it is there in a pod alone
         log.write(reason[:_LONGEST_MESSAGE])
     return code
 

@@ -64,12 +64,12 @@ FIXED = frozenset(_FIXED.split())
 _CHANGEABLE = (
     "BIND_HOST EXTERNAL_ADDRESS MINIMUM_GAS_PRICES CORS_ALLOWED_ORIGINS CONFIG_OVERRIDES METRICS METRICS_PORT"
     " P2P_PORT RPC_PORT REST_PORT GRPC_PORT GRPC_WEB_PORT GENESIS_P2P_PORT"
-    " JSON_RPC JSON_RPC_PORT WS_PORT JSON_RPC_METRICS_PORT FAUCET_AMOUNT"
+    " JSON_RPC JSON_RPC_PORT WS_PORT JSON_RPC_METRICS_PORT"
     " TIMEOUT_PROPOSE TIMEOUT_PROPOSE_DELTA TIMEOUT_PREVOTE TIMEOUT_PREVOTE_DELTA"
     " TIMEOUT_PRECOMMIT TIMEOUT_PRECOMMIT_DELTA TIMEOUT_COMMIT"
 )
-CHANGEABLE = frozenset(_CHANGEABLE.split())
-"""How the node and the faucet run: steps take another value, but for those that a script takes the place of."""
+CHANGEABLE = {"init-config": frozenset(_CHANGEABLE.split()), "init-faucet": frozenset({"FAUCET_AMOUNT"})}
+"""Step -> how what it configures runs: it takes another value, unless a script takes its place."""
 DEFAULTS = {"VALIDATOR_SET": "join", "IDENTITIES": "random"}
 """What of `FIXED` a step takes where nothing is said and something may be."""
 

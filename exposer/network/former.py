@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ _FIELDS = {"selector": "name", "volumeClaimTemplates": "kubernetes.storage"}
 
 
 _VERSION = f"(exposer {exposer.__version__};".encode()
+_OF_FILES = {"GENESIS_PATCH", "GENESIS_BALANCES", "GENESIS_FROM", "CONFIG_OVERRIDES", SCRIPT, "UPDATE_SCRIPT"}
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 Objects = Sequence[dict[str, Any]]
 
@@ -39,14 +40,14 @@ def refuse_fixed(directory: Path, files: Sequence[RenderedFile]) -> None:
 
     ``kubectl apply`` would find out halfway that an object cannot change, and each pod that its genesis cannot.
     """
-    texts = [path.read_bytes() for path in _made(directory)]
-    before = [one for text in texts for one in _objects(text)]
-    after = [one for file in files if file.path.endswith(".yaml") for one in _objects(file.content)]
-    namespaces = {one["metadata"].get("namespace") for one in (*before, *after) if "metadata" in one} - {None}
-    if len(namespaces) > 1:  # another one, in which none of these pods is
-        return
-    same = all(_VERSION in text.partition(b"\n")[0] for text in texts)
-    faults = [*_immutable(before, after), *_conflicts(before, after, same_version=same)]
+    texts = {path: path.read_bytes() for path in _made(directory)}
+    try:
+        faults = [*_faults(texts, files)]
+    except (YAMLError, LookupError, TypeError, AttributeError, ValueError) as error:
+        raise ConflictError(
+            f"{directory}: a manifest there is not as it was rendered, so that a new one cannot be compared with it; "
+            f"restore it, or, where its network runs nowhere, remove {directory}/*.yaml"
+        ) from error
     if faults:
         apply = "-k" if (directory / "kustomization.yaml").exists() else "-f"
         raise ConflictError(
@@ -55,6 +56,17 @@ def refuse_fixed(directory: Path, files: Sequence[RenderedFile]) -> None:
             + f"Put it back. Or delete that network (kubectl delete {apply} {directory}) and its claims, remove the "
             f"manifests {directory}/*.yaml, and render again"
         )
+
+
+def _faults(texts: Mapping[Path, bytes], files: Sequence[RenderedFile]) -> Iterator[str]:
+    before = [one for text in texts.values() for one in _objects(text)]
+    after = [one for file in files if file.path.endswith(".yaml") for one in _objects(file.content)]
+    namespaces = {one["metadata"].get("namespace") for one in (*before, *after) if "metadata" in one} - {None}
+    if len(namespaces) > 1:  # another one, in which none of these pods is
+        return
+    same = all(_VERSION in text.partition(b"\n")[0] for text in texts.values())
+    yield from _immutable(before, after)
+    yield from _conflicts(before, after, same_version=same)
 
 
 def _immutable(before: Objects, after: Objects) -> Iterator[str]:
@@ -87,7 +99,7 @@ class _Inputs:
         self._data: dict[str, dict[str, str]] = {}
         for kind in ("ConfigMap", "Secret"):
             for name, one in _named(kind, objects).items():
-                self._data[name] = {**one.get("data", {}), **one.get("binaryData", {})}
+                self._data[name] = {**(one.get("data") or {}), **(one.get("binaryData") or {})}
                 if kind == "Secret":
                     self._data[name] = {key: _decoded(value) for key, value in self._data[name].items()}
         self.sets = {name: one["spec"]["template"]["spec"] for name, one in _named("StatefulSet", objects).items()}
@@ -105,32 +117,32 @@ class _Inputs:
                 for step in mine.keys() & theirs.keys()
                 for variable in mine[step].keys() | theirs[step].keys()
                 if one_sided or variable in mine[step].keys() & theirs[step].keys()
-                if not _same(variable, mine[step].get(variable, ""), theirs[step].get(variable, ""))
+                if _differ(variable, mine[step].get(variable, ""), theirs[step].get(variable, ""))
             }
         )
 
-    def steps(self, pods: str) -> dict[str, dict[str, str]]:
-        """Step -> variable -> value, of those that may not change."""
+    def steps(self, pods: str) -> dict[str, dict[str, str | None]]:
+        """Step -> variable -> value, of those that may not change; None where what has it is not there."""
         steps = self.sets[pods].get("initContainers", [])
         return {step["name"]: dict(self._fixed(step, pods.rpartition("-")[0])) for step in steps}
 
-    def _fixed(self, step: dict[str, Any], chain: str) -> Iterator[tuple[str, str]]:
-        told = {entry["name"]: self._value(entry) for entry in step.get("env", [])}
-        for source in step.get("envFrom", []):
-            told |= self._data.get(source["configMapRef"]["name"], {})
+    def _fixed(self, step: dict[str, Any], chain: str) -> Iterator[tuple[str, str | None]]:
+        told = {entry["name"]: self._value(entry) for entry in step.get("env") or ()}
+        for source in step.get("envFrom") or ():
+            told |= self._data.get(source.get("configMapRef", {}).get("name"), {})
         told = {**(DEFAULTS if told.get("CHAIN_DRIVER") == "cosmos" else {}), **told}
-        names = FIXED | (CHANGEABLE if SCRIPT in told else set())
+        names = FIXED | (CHANGEABLE.get(step["name"], frozenset()) if SCRIPT in told else set())
         if told.get("FAUCET_ENABLED") != "true" or told.get("VALIDATOR_SET") == "genesis":
             names |= {"NUM_VALIDATORS"}  # else the faucet funds who joins, and the genesis knows nothing of them
+        mounts = {mount["mountPath"]: mount["name"] for mount in step.get("volumeMounts") or ()}
         for variable in told.keys() & names:
-            directory, _, file = told[variable].rpartition("/")
-            mounted = [mount["name"] for mount in step.get("volumeMounts", []) if mount["mountPath"] == directory]
-            files = self._data.get(f"{chain}-{mounted[0]}", {}) if mounted else {}
-            yield variable, files.get(file, told[variable])
+            directory, _, file = (told[variable] or "").rpartition("/")
+            of_file = variable in _OF_FILES and directory in mounts
+            yield variable, self._data.get(f"{chain}-{mounts[directory]}", {}).get(file) if of_file else told[variable]
 
-    def _value(self, entry: dict[str, Any]) -> str:
-        source = entry.get("valueFrom", {}).get("secretKeyRef")
-        return self._data.get(source["name"], {}).get(source["key"], "") if source else str(entry.get("value", ""))
+    def _value(self, entry: dict[str, Any]) -> str | None:
+        source = (entry.get("valueFrom") or {}).get("secretKeyRef")
+        return self._data.get(source["name"], {}).get(source["key"]) if source else str(entry.get("value", ""))
 
 
 def grows(before: str | bytes, after: str | bytes) -> bool:
@@ -142,8 +154,12 @@ def grows(before: str | bytes, after: str | bytes) -> bool:
         return False
 
 
+def _differ(variable: str, one: str | None, other: str | None) -> bool:
+    """Whether a complete step refuses the other value, as far as both are known."""
+    return one is not None and other is not None and not _same(variable, one, other)
+
+
 def _same(variable: str, one: str, other: str) -> bool:
-    """Whether a complete step takes the one value for the other."""
     if variable == "CODE_REPO":
         return _CREDENTIALS.sub("", one) == _CREDENTIALS.sub("", other)
     if variable == "UPGRADES":  # each plan is a step of its own, and there may be more of them
@@ -165,10 +181,7 @@ def _made(directory: Path, what: str = "k8s") -> list[Path]:
 
 
 def _objects(content: bytes) -> list[dict[str, Any]]:
-    try:
-        return [one for one in YAML(typ="safe", pure=True).load_all(content) if isinstance(one, dict)]
-    except (YAMLError, UnicodeDecodeError):  # it is replaced, or refused as somebody's
-        return []
+    return [one for one in YAML(typ="safe", pure=True).load_all(content) if isinstance(one, dict)]
 
 
 def _named(kind: str, objects: Objects) -> dict[str, dict[str, Any]]:
@@ -177,7 +190,7 @@ def _named(kind: str, objects: Objects) -> dict[str, dict[str, Any]]:
 
 
 def _decoded(value: str) -> str:
-    return base64.b64decode(value).decode(errors="replace")
+    return base64.b64decode(value, validate=True).decode(errors="replace")
 
 
 def _differing(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -120,6 +120,30 @@ def test_an_input_that_an_earlier_version_did_not_know_is_no_conflict_at_its_def
             volume.begin("s", OTHER, negligible=OTHER)
 
 
+def test_a_complete_step_leaves_what_a_founder_left(tmp_path: Path) -> None:
+    """It begins before the founder does, and does nothing: nor to what is to be set aside."""
+    run(tmp_path, "build", {"g": b"1"})
+    abandon(tmp_path, "s")
+    with open_volume(tmp_path) as volume:
+        assert volume.begin_each({"build": INPUTS}) == {}
+    with open_volume(tmp_path) as volume:
+        assert volume.begin("s", INPUTS, founds=True) is not None
+    assert left(tmp_path) == [".exposer/aside/s/stage/f"]
+
+
+def test_what_a_refused_change_left_goes_with_the_former_inputs(tmp_path: Path) -> None:
+    """Also where the step has nothing to do then."""
+    before = {**INPUTS, "METRICS": "0" * 64}
+    run(tmp_path, "s", {"g": b"1"}, before)
+    with open_volume(tmp_path) as volume:
+        transaction = volume.begin("s", {**INPUTS, "METRICS": "1" * 64}, changeable={"METRICS"})
+        assert transaction is not None
+        (transaction.stage / "f").write_bytes(b"half")
+
+    assert not run(tmp_path, "s", {}, before)
+    assert left(tmp_path) == []
+
+
 def test_a_changeable_input_has_the_step_made_anew(tmp_path: Path) -> None:
     """From what earlier steps left, and in its former place: later steps, and taking it back, are as before."""
     run(tmp_path, "first", {"f": b"1", "g": b"1"})

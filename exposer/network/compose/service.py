@@ -171,9 +171,13 @@ def _health(pod: Pod, container: Container) -> dict[str, Any]:
 
 def _settings(place: Place) -> str:
     """A checksum of how the pod's node and faucet run: a service that is the same is not started again."""
-    told = [{name: step.environment.get(name) for name in sorted(CHANGEABLE)} for step in place.pod.steps]
-    mine = [file for file in place.files if (file.chain, file.name) == (place.pod.chain, CONFIG_OVERRIDES)]
-    return sha256(json.dumps([told, [file.content.decode() for file in mine]]).encode()).hexdigest()[:16]
+    pod = place.pod
+    told = [{name: step.environment.get(name) for name in sorted(CHANGEABLE.get(step.name, ()))} for step in pod.steps]
+    for file in place.files:
+        if (file.chain, file.name) == (pod.chain, CONFIG_OVERRIDES):
+            overrides = json.loads(file.content)
+            told += [overrides.pop("pods", {}).get(f"{pod.role}-{pod.ordinal}", {}), overrides]
+    return sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def _own(place: Place, container: Container) -> dict[str, Any]:

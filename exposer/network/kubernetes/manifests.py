@@ -1,9 +1,7 @@
 """The manifests of a plan, as data: of the network its keys, and of each chain what its pods are and need."""
 
 import hashlib
-import hmac
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from exposer.accounts.secret import Secret
@@ -15,7 +13,7 @@ from exposer.network.kubernetes import access
 from exposer.network.kubernetes.config import config_maps, count, keys, outside_values
 from exposer.network.kubernetes.labels import Names
 from exposer.network.kubernetes.stateful_set import pod_set
-from exposer.network.outside import OF_BUILDS, is_private, outside
+from exposer.network.outside import is_private, outside
 from exposer.network.plan import Plan
 from exposer.network.plan_files import PlanFile
 from exposer.network.site import Role
@@ -37,7 +35,7 @@ def groups(plan: Plan, document: Document, keys_file: Secret) -> dict[str, list[
     """The objects by the file that they belong into, without its ending: keys, and per chain all, and each role."""
     found = {"keys": [keys(document.network, keys_file)]}
     for place, chain in enumerate(document.network.chains):
-        made = dict(_of_chain(plan, chain, document, keys_file))
+        made = dict(_of_chain(plan, chain, document))
         if taken := made.keys() & {*found, "kustomization"}:
             fault = f"its objects would have names of another's: {', '.join(sorted(taken))}; choose another id"
             raise BadInputError(document.source.fault(("chains", place, "id"), fault))
@@ -45,7 +43,7 @@ def groups(plan: Plan, document: Document, keys_file: Secret) -> dict[str, list[
     return found
 
 
-def _of_chain(plan: Plan, chain: Chain, document: Document, keys_file: Secret) -> Iterator[tuple[str, list[Manifest]]]:
+def _of_chain(plan: Plan, chain: Chain, document: Document) -> Iterator[tuple[str, list[Manifest]]]:
     written = document.source.written
     values = outside(chain, plan.pods, written)
     files = [file for file in plan.files if file.chain == chain.id]
@@ -56,17 +54,15 @@ def _of_chain(plan: Plan, chain: Chain, document: Document, keys_file: Secret) -
     if secrets:
         yield names.outside, secrets
     yield names.prefix, [one for one in shared if one["kind"] != "Secret"]
-    settings = _settings(files, {name: value for name, value in values.items() if name not in OF_BUILDS}, keys_file)
+    settings = _settings([file for file in files if file.volume not in private])  # a password could be guessed
     for role in _ROLES:
         if pods := [pod for pod in plan.pods if pod.chain == chain.id and pod.role == role]:
             yield names.of_set(role), list(pod_set(pods, names, settings))
 
 
-def _settings(files: Sequence[PlanFile], values: Mapping[str, str], keys_file: Secret) -> str:
-    """A checksum of what containers read that is in no template: keyed, for passwords may be short."""
-    contents = [file.content.decode() for file in files if file.name == CONFIG_OVERRIDES]
-    text = json.dumps([contents, values], sort_keys=True).encode()
-    return hmac.new(keys_file.reveal(), text, hashlib.sha256).hexdigest()[:16] if contents or values else ""
+def _settings(files: Sequence[PlanFile]) -> str:
+    """A checksum of the overrides, which are in no template."""
+    return next((hashlib.sha256(file.content).hexdigest()[:16] for file in files if file.name == CONFIG_OVERRIDES), "")
 
 
 def _shared(

@@ -12,7 +12,7 @@ from exposer.network.local.log_file import log_tail
 from exposer.network.local.pods_table import pods_table
 from exposer.network.local.state import Record, State
 from exposer.network.local.survey import PodStatus, Survey, agree, genesis_first, report
-from exposer.progress import last_failure, tell_failure
+from exposer.progress import last_failure, read_progress, tell_failure
 
 
 def status(state: State, out: TextIO, *, as_json: bool) -> None:
@@ -39,9 +39,19 @@ def _with_reason(pod: PodStatus, state: State) -> PodStatus:
     if failed:
         cause = _cause(state.log(pod.name, failed.step)) or failed.reason
         return replace(pod, reason=tell_failure(failed.step, failed.exit_code, cause))
-    if pod.node is None and (cause := _cause(state.log(pod.name, "node"), foreign=True)):
-        return replace(pod, reason=f"node: {cause}")
+    if pod.node is None and not pod.reason and _is_newer(node := state.log(pod.name, "node"), state.home(pod.name)):
+        cause = _cause(node, foreign=True)
+        return replace(pod, reason=f"node: {cause}") if cause else pod
     return pod
+
+
+def _is_newer(log: Path, home: Path) -> bool:
+    """Whether the node has written to its log since the last step ended, and none runs now."""
+    ends = [run.ended for run in read_progress(home).values()]
+    try:
+        return all(end is not None and end < log.stat().st_mtime for end in ends)
+    except OSError:
+        return False
 
 
 def _cause(log: Path, *, foreign: bool = False) -> str:

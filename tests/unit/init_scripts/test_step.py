@@ -1,5 +1,6 @@
 """How a step's end is told beside its exit code."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,19 @@ def test_the_reason_is_what_a_kubelet_keeps(tmp_path: Path, monkeypatch: pytest.
     assert run(tmp_path / "volume", monkeypatch, log) == 3
     assert log.read_text() == f"{REASON}\nError: what a binary said"
     assert read_progress(tmp_path / "volume")["init-x"].reason == REASON
+
+
+def test_a_path_that_is_no_text_changes_no_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kubelet's file takes it escaped: what a retry can mend stays so."""
+
+    def fail(_settings: PodSettings, _report: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", b"/x/\xff")
+
+    (tmp_path / "log").touch()
+    monkeypatch.setattr(step, "TERMINATION_LOG", tmp_path / "log")
+    argv = ["--chain-id", "x-1", "--chain-dir", str(tmp_path / "volume"), "--chain-driver", "cometbft"]
+    assert step.run_program("init-x", PodSettings, fail, argv, "") == 75
+    assert "No space left" in (tmp_path / "log").read_text()
 
 
 def test_nothing_is_made_where_there_is_no_kubelet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,7 @@ OUTSIDE = {
 }
 
 
-@pytest.mark.parametrize("password", ["correct-horse", "q7"])
+@pytest.mark.parametrize("password", ["correct-horse", "q7", 'pa"ss\\word', "two\nlines"])
 @pytest.mark.parametrize("case", OUTSIDE)
 def test_what_came_from_outside_is_the_users_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, password: str
@@ -149,7 +149,8 @@ def test_what_came_from_outside_is_the_users_alone(
     assert main(["render", "compose", str(tmp_path / "network.yaml"), "-o", str(out)]) == 0
 
     files = [path for path in out.rglob("*") if path.is_file() and path.parent.name != "keys"]
-    holders = {path for path in files if re.search(rf"\b{password}\b", path.read_text())}
+    escaped = re.escape(json.dumps(password)[1:-1]) if "\n" not in password else r"two(\\n|\s+)lines"
+    holders = {path for path in files if re.search(rf"\b{escaped}\b", path.read_text())}
     assert {str(path.relative_to(out)) for path in holders} == expected
     for path in holders:
         assert not path.stat().st_mode & 0o077 or not path.parent.stat().st_mode & 0o077
