@@ -47,6 +47,7 @@ def environment(chain: RealChain, keys: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.sampled(kind=lambda chain: None, size=3)  # noqa: ARG005 - the names are those of the parameters
 def test_equal_inputs_are_equal_bytes(tmp_path: Path, chain: RealChain) -> None:
     """Two runs with derived identities and a fixed time leave the same genesis, with presets and a patch too."""
     keys = write_keys(tmp_path / "keys.json", validators=3, accounts=2)

@@ -58,6 +58,7 @@ def genesis_pod(chain: RealChain, directory: Path) -> dict[str, str]:
     return pod(chain, directory, "x-genesis-0", VALIDATOR_SET="genesis")
 
 
+@pytest.mark.sampled(kind=lambda chain: None, size=3)  # noqa: ARG005 - the names are those of the parameters
 def test_equal_keys_make_equal_bytes(chain: RealChain, tmp_path: Path) -> None:
     """Two runs leave the same genesis with all validators, the same identities and the same record of inputs."""
     for name in "ab":
@@ -76,6 +77,7 @@ def test_equal_keys_make_equal_bytes(chain: RealChain, tmp_path: Path) -> None:
     assert not keyring_of(two).exists()
 
 
+@pytest.mark.sampled(kind=lambda chain: None, size=3)  # noqa: ARG005 - the names are those of the parameters
 def test_the_gentxs_name_the_pods_that_will_come(chain: RealChain, tmp_path: Path) -> None:
     """Each validator pod, initialised later and elsewhere, has the node id and consensus key that its gentx names."""
     environment = genesis_pod(chain, tmp_path / "leader")

@@ -52,6 +52,7 @@ async def test_one_address_two_hundred_times_is_credited_once(world: FaucetWorld
     assert world.held(address) == [world.coin.amount]
 
 
+@pytest.mark.sampled(kind=lambda seed: None, size=2)  # noqa: ARG005 - the names are those of the parameters
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_kills_of_the_faucet_lose_nothing_and_pay_nothing_twice(world: FaucetWorld, seed: int) -> None:
     """The faucet is killed while 200 clients insist, after so and so many entries: each has its credit exactly once."""

@@ -18,6 +18,7 @@ EXPORTING = [chain.param for chain in CHAINS if chain.binary != "evmosd"]
 """Evmos refuses the state that it exported itself: ``evmosd validate`` wants the heights of its epochs."""
 
 
+@pytest.mark.sampled(kind=lambda chain: None, size=2)  # noqa: ARG005 - the names are those of the parameters
 @pytest.mark.parametrize("chain", EXPORTING)
 def test_a_chain_goes_on_from_an_exported_state(tmp_path: Path, chain: RealChain) -> None:
     """The new chain makes blocks with its own validator; what accounts had they have, and old validators are jailed."""

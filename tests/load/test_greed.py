@@ -38,6 +38,7 @@ GREEDY = {
 }
 
 
+@pytest.mark.sampled(kind=lambda form, secure: secure, size=4)  # noqa: ARG005 - the names are those of the parameters
 @pytest.mark.parametrize(
     ("form", "secure"),
     [
