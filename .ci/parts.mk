@@ -1,4 +1,4 @@
-# The parts of CI, and what each of them needs to be there. Builds give way to the tests that run beside them.
+# The parts of CI, and what each of them needs to be there. What no other suite waits for gives way to the others.
 .PHONY: all check test first rest laboratory images browser load docker kubernetes e2e slow
 PART = @.ci/part $@
 SUITE = -$(PART) # what comes behind it is run also where it fails; .ci/run sees that it did
@@ -9,7 +9,7 @@ all: check test browser load docker kubernetes e2e slow
 
 # What containers have in them comes first.
 first:
-	$(PART) nice -n 10 scripts/build-binaries cometbft simd docker-compose cosmovisor wasmd
+	$(PART) scripts/build-binaries cometbft simd docker-compose cosmovisor wasmd
 
 check:
 	$(PART) $(MAKE_IT) check
@@ -24,7 +24,7 @@ laboratory:
 	$(PART) nice -n 10 scripts/kubernetes-lab
 
 rest: images
-	$(PART) nice -n 10 scripts/build-binaries
+	$(PART) scripts/build-binaries
 
 browser: test
 	$(SUITE) $(MAKE_IT) browser ARGS=--times=$(TIMES)
