@@ -30,7 +30,7 @@ class Progress:
 
 
 def tell_failure(step: str, exit_code: int | None, reason: str) -> str:
-    """What people are told of a step that failed."""
+    """The sentence that says how a step failed."""
     ended = f"{step} failed" + (f" with exit code {exit_code}" if exit_code is not None else "")
     return f"{ended}: {reason}" if reason else ended
 

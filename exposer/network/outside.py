@@ -1,9 +1,9 @@
-"""What steps are told that came from outside the network file, by ``${NAME}``: a password may be among it."""
+"""What came from outside the network file, by ``${NAME}``, and reaches the steps: it may be a password."""
 
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from exposer.network.file.model import Chain
 from exposer.network.plan import Pod
@@ -22,16 +22,16 @@ def outside(chain: Chain, pods: Iterable[Pod], written: Mapping[str, str]) -> di
         if pod.chain == chain.id
         for container in pod.containers
         for name, value in container.environment.items()
-        if name in names and came_from_outside(value, written)
+        if name in names and _came_from_outside(value, written)
     }
 
 
-def is_private(files: Sequence[PlanFile], written: Mapping[str, str]) -> bool:
-    """Whether one of the files has something in it that came from outside."""
-    return any(came_from_outside(file.content.decode(errors="replace"), written) for file in files)
+def is_private(file: PlanFile, written: Mapping[str, str]) -> bool:
+    """Whether the file has something in it that came from outside."""
+    return _came_from_outside(file.content.decode(errors="replace"), written)
 
 
-def came_from_outside(text: str, written: Mapping[str, str]) -> bool:
+def _came_from_outside(text: str, written: Mapping[str, str]) -> bool:
     """Whether a value that is ``written`` as ``${NAME}`` is in the text, however short: better once too often."""
     values = (value for value, said in written.items() if value and "$" in said.replace("$$", ""))
     forms = {form for value in values for form in _forms(value)}

@@ -28,9 +28,8 @@ from exposer.network.rendering import MADE, RenderedFile
 from exposer.network.wanted import Wanted, choose_document
 
 log = logging.getLogger("exposer render")
-_KEPT = (
-    f"{KEYS_DIRECTORY}/{KEYS_FILE}"  # not beside the manifests: kubectl apply -f DIR reads whatever ends in .json there
-)
+# Not beside the manifests: kubectl apply -f DIR reads whatever ends in .json there.
+_KEPT = f"{KEYS_DIRECTORY}/{KEYS_FILE}"
 _PRIVATE = 0o700
 
 

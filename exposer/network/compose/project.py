@@ -41,7 +41,7 @@ KEYS_DIRECTORY = "keys"
 USER = "10001:10001"
 GRACE = "30s"
 """Between SIGTERM and SIGKILL: above a sidecar's drain, and what a node takes to stop."""
-_PRIVATE = {"directory_mode": 0o700}
+_CLOSED = {"directory_mode": 0o700}
 _NONE = {"disable": True}  # of our image: its own is that of an exposer
 _PULLS = {"Always": "always", "IfNotPresent": "missing", "Never": "never"}
 _HEADER = b"""\
@@ -59,11 +59,11 @@ def render_compose(plan: Plan, document: Document) -> list[RenderedFile]:
     """The compose file, the files that steps read, and an ``.env`` where a profile has to be on; without the keys."""
     content = header("compose", document) + _HEADER + compose_yaml(_project(plan, document))
     written = document.source.written
-    told = any(outside(chain, plan.pods, written) for chain in document.network.chains)
-    private = told or is_private(plan.files, written)
-    files = [RenderedFile(COMPOSE_FILE, content, mode=PRIVATE if private else READABLE)]
+    private = [file for file in plan.files if is_private(file, written)]
+    values = any(outside(chain, plan.pods, written) for chain in document.network.chains)
+    files = [RenderedFile(COMPOSE_FILE, content, mode=PRIVATE if private or values else READABLE)]
     for file in plan.files:  # what is private is in a directory that is closed to others
-        closed = _PRIVATE if is_private([file], written) else {}
+        closed = _CLOSED if file in private else {}
         files.append(RenderedFile(_path(file), file.content, **closed))
     if any(pod.faucet for pod in plan.pods):  # which validators that join need, so it must be on
         files.append(RenderedFile(ENVIRONMENT_FILE, f"COMPOSE_PROFILES={PROFILE}\n".encode()))

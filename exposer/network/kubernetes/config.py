@@ -71,7 +71,7 @@ def outside_values(values: Mapping[str, str], names: Names) -> Iterator[dict[str
 
 
 def count(leader: Pod, names: Names) -> dict[str, Any]:
-    """What the genesis pod, the ``leader``, is told of how many pods there are."""
+    """The number of pods and their exposers, for the steps of the genesis pod, the ``leader``."""
     data = {name: value for step in leader.steps for name, value in counted(step).items()}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": names.metadata(names.count), "data": data}
 

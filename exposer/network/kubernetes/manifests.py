@@ -47,7 +47,7 @@ def _of_chain(plan: Plan, chain: Chain, document: Document) -> Iterator[tuple[st
     written = document.source.written
     values = outside(chain, plan.pods, written)
     files = [file for file in plan.files if file.chain == chain.id]
-    private = {file.volume for file in files if is_private([file], written)}
+    private = {file.volume for file in files if is_private(file, written)}
     names = Names(document.network, chain, frozenset(values), frozenset(private))
     shared = list(_shared(plan, chain, names, document, files))
     secrets = [*outside_values(values, names), *(one for one in shared if one["kind"] == "Secret")]

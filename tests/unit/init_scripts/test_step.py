@@ -1,4 +1,4 @@
-"""How a step's end is told beside its exit code."""
+"""Where a step leaves its reason besides its exit code."""
 
 import errno
 from pathlib import Path

@@ -255,6 +255,11 @@ def test_a_binary_of_this_machine_is_in_no_image(tmp_path: Path, what: str, caps
 STORAGE = "kubernetes: {storage: {size: 1Gi}}\n"
 
 
+def manifests(output: Path) -> dict[Path, bytes]:
+    """The files of a rendering with objects in them."""
+    return {path: path.read_bytes() for path in output.rglob("*.yaml")}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
@@ -270,7 +275,7 @@ def test_what_kubernetes_would_refuse_halfway_is_refused_before(
     """Nothing of the former rendering is touched, and the fault names the field and the cure."""
     output = tmp_path / "out"
     assert main(["render", "k8s", str(network(tmp_path, f"throwaway: true\n{before}")), "-o", str(output)]) == 0
-    written = {path: path.read_bytes() for path in output.rglob("*.yaml")}
+    before_it = manifests(output)
     path = network(tmp_path, "throwaway: true\n" + ("" if after == "name" else after))
     if after == "name":
         path.write_text(f"name: another\n{path.read_text().partition(chr(10))[2]}")
@@ -280,11 +285,10 @@ def test_what_kubernetes_would_refuse_halfway_is_refused_before(
     error = capsys.readouterr().err
     assert f"    {told}: Kubernetes lets nobody change it (StatefulSet cosmoshub-4-genesis)\n" in error
     assert f"kubectl delete -k {output}" in error
-    assert {path: path.read_bytes() for path in output.rglob("*.yaml")} == written
+    assert manifests(output) == before_it
 
 
 SCRIPTED = "    scripts: {init-config: {data: echo}}\n"
-BUILT = "    build: {enabled: true, source: v1, binary: gaiad}\n"
 UPGRADED = "    upgrade: {enabled: true, genesis: v1, upgrades: [{name: v2, version: v2.0.0}]}\n"
 BUILDER = "images: {build: 'builder:1'}\n"
 PATCHED = "    genesis: {patch: {a: {b: 1}}}\n"
@@ -317,7 +321,7 @@ def test_what_would_stop_complete_pods_is_refused_before(
     """Another input of the genesis: the pods of the former rendering would end with exit 5, one by one."""
     output = tmp_path / "out"
     assert main(["render", "k8s", str(network(tmp_path, f"{before}throwaway: true\n")), "-o", str(output)]) == 0
-    written = {path: path.read_bytes() for path in output.rglob("*.yaml")}
+    before_it = manifests(output)
     flags = after.split() if after.startswith("--") else []
     path = network(tmp_path, f"{'' if flags or after == 'keys' else after}throwaway: true\n")
     if after == "keys":
@@ -331,7 +335,7 @@ def test_what_would_stop_complete_pods_is_refused_before(
     assert "complete pods" in error
     assert " would stop with exit code 5\n" in error
     assert f"Put it back. Or delete that network (kubectl delete -k {output}) and its claims, remove" in error
-    assert {path: path.read_bytes() for path in output.rglob("*.yaml")} == written
+    assert manifests(output) == before_it
 
 
 @pytest.mark.parametrize(
