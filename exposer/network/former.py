@@ -41,20 +41,23 @@ def refuse_fixed(directory: Path, files: Sequence[RenderedFile]) -> None:
     ``kubectl apply`` would find out halfway that an object cannot change, and each pod that its genesis cannot.
     """
     texts = {path: path.read_bytes() for path in _made(directory)}
+    if not texts:
+        return
+    names = ", ".join(path.name for path in texts)  # the network file may lie beside them
     try:
         faults = [*_faults(texts, files)]
     except (YAMLError, LookupError, TypeError, AttributeError, ValueError) as error:
         raise ConflictError(
             f"{directory}: a manifest there is not as it was rendered, so that a new one cannot be compared with it; "
-            f"restore it, or, where its network runs nowhere, remove {directory}/*.yaml"
+            f"restore it, or, where its network runs nowhere, remove what was rendered ({names})"
         ) from error
     if faults:
         apply = "-k" if (directory / "kustomization.yaml").exists() else "-f"
         raise ConflictError(
             f"{directory}: this differs from what is rendered there, and a network that runs cannot take it:\n"
             + "".join(f"    {fault}\n" for fault in faults)
-            + f"Put it back. Or delete that network (kubectl delete {apply} {directory}) and its claims, remove the "
-            f"manifests {directory}/*.yaml, and render again"
+            + f"Put it back. Or delete that network (kubectl delete {apply} {directory}) and its claims, remove what "
+            f"was rendered ({names}), and render again"
         )
 
 

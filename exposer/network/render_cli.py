@@ -44,7 +44,8 @@ def main(argv: Sequence[str]) -> int:
     if options.output:
         for file in files:
             _refuse_another(options.output / file.path, file)
-        refuse_fixed(options.output, files)
+        if options.what == "k8s":
+            refuse_fixed(options.output, files)
         for file in files:
             _write(options.output, file)
         for path in left_over(options.output, files, options.what):
