@@ -305,17 +305,27 @@ def test_short_and_long_answers_are_equal(sidecar: Sidecar) -> None:
 
 
 def test_too_many_connections(tmp_path: Path, transport: Authorities | None) -> None:
-    """At the limit a new client takes the place of the one that was waited for longest.
+    """At the limit a new client takes the place of the one that was waited for longest; a silent one has none.
 
     Where all work it gets 503, but for a probe.
     """
     fill(tmp_path, LARGE)
-    settings = {"max_connections": "4", "request_timeout": "30s"}
+    settings = {"max_connections": "4", "request_timeout": "10m", "idle_timeout": "10m"}
     with _running(tmp_path, transport, **settings) as sidecar, contextlib.ExitStack() as stack:
-        silent = [stack.enter_context(contextlib.closing(sidecar.connect())) for _ in range(4)]
-        assert sidecar.get("/livez")[0] == 200
-        assert silent[0].recv(1) == b""
-        downloads = [stack.enter_context(contextlib.closing(sidecar.connect(buffer=1 << 16))) for _ in range(4)]
+
+        def connect(**more: int) -> socket.socket:
+            return stack.enter_context(contextlib.closing(sidecar.connect(**more)))
+
+        silent = connect()
+        idle = [connect() for _ in range(4)]
+        for connection in idle:
+            connection.sendall(GET + b"\r\n")
+            _read(connection)
+        assert sidecar.get("/node_id")[0] == 200
+        assert idle[0].recv(1) == b""  # long before its time is up
+        silent.sendall(GET + b"\r\n")
+        assert b"node_id" in _read(silent)
+        downloads = [connect(buffer=1 << 16) for _ in range(4)]
         for download in downloads:
             download.sendall(b"GET /genesis HTTP/1.1\r\nHost: pod\r\n\r\n")
             assert download.recv(10)
