@@ -133,7 +133,8 @@ def resume_signing(
     this validator there. Nothing older can be signed again. What no node has got is nobody's evidence, and a network
     that stands because it needs this validator's vote must get just that vote: it never comes to a later round.
 
-    With ``--force`` it starts behind what is known, whatever is not. ``known``: what other pods said before.
+    With ``--force`` it starts behind what is known, whatever is not; no cure where that `FOUNDS` another network.
+    ``known``: what other pods said before.
 
     Raises:
         TemporaryError: the network may be running, and a node that took part in its consensus does not say where it is.
@@ -154,7 +155,7 @@ def resume_signing(
         clock=clock,
     )
     if not settings.force:
-        _refuse_others(own, answers)
+        _refuse_others(settings, own, answers)
     answers = answers.of(*own)
     lost = answers.withholding or ([] if answers.newest else [one for one in answers.members if one.height])
     if lost or not answers.members or (answers.silent and not answers.newest):
@@ -165,8 +166,8 @@ def resume_signing(
         )
         if not settings.force:
             raise TemporaryError(
-                f"{reason}. Start those nodes and wait until they have caught up, or restore this pod's volume. Only "
-                "if they will never run again, or all of them wait for this pod, run this step with --force"
+                f"{reason}. Start those nodes, or restore this pod's volume. If they will never run again, "
+                + ("stop their exposers too" if settings.FOUNDS else "run this step with --force")
             )
         log.warning("--force: %s", reason)
     elif answers.silent or answers.absent:
@@ -189,12 +190,13 @@ def _is_enough(answers: Answers, spent: float, *, settling: float) -> bool:
     return not runs or (spent >= settling and answers.newest is not None)
 
 
-def _refuse_others(own: tuple[str, str], answers: Answers) -> None:
+def _refuse_others(settings: JoinerSettings, own: tuple[str, str], answers: Answers) -> None:
     """Raises `MismatchError` where a member has another chain id or genesis (SHA-256 in hex) than ``own``."""
     others = [one for one in answers.members if (one.chain_id, one.genesis_sha256) != own]
     if others:
         theirs = "; ".join(f"{one.place}: chain {one.chain_id!r}, sha256 {one.genesis_sha256}" for one in others)
         raise MismatchError(
             f"this pod took the genesis of {own[0]!r} with sha256 {own[1]}, and other pods belong to another "
-            f"network ({theirs}): empty the volumes of all but one network, or run this step with --force"
+            f"network ({theirs}): empty the volumes of all but one network"
+            + ("" if settings.FOUNDS else ", or run this step with --force")
         )

@@ -49,7 +49,8 @@ class Member:
 
     ``signed_height``: up to there its own validator may have signed; None is unknown. ``height``: its node's newest
     block, 0 while that does not answer. ``position``: the latest place at which the validator that was asked for may
-    have signed, as far as this pod's node has ever said; it ``is_current`` while the node takes part in the consensus.
+    have signed, as far as this pod's node has ever said; it ``is_current`` while the node takes part in the consensus,
+    or waits for that and its exposer knows what its log has.
     """
 
     exposer: Exposer
@@ -225,7 +226,7 @@ def _ask(client: Client, exposer: Exposer, place: str, validator: str) -> Member
 def _read(exposer: Exposer, place: str, body: dict[str, Any]) -> Member:
     node, consensus, signed_height = body["node"], body["consensus"], body["signed_height"]
     position = None
-    if node and consensus and not node["catching_up"]:
+    if node and consensus and (consensus.get("recorded") or not node["catching_up"]):
         signed = consensus["signed"] or {"round": 0, "step": 0}
         here = Position(int(consensus["height"]), int(consensus["round"]), 0)
         # A pod that has just joined again has signed, by its signing state, at heights that its node has not reached.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, Field
 
-_PROPOSAL, _PREVOTE, _PRECOMMIT = 1, 2, 3  # ``privval/file.go``
+PROPOSAL, PREVOTE, PRECOMMIT = 1, 2, 3  # ``privval/file.go``
 _VOTE = re.compile(r"Vote\{[0-9]+:([0-9A-F]{12}) ")
 
 
@@ -21,12 +21,16 @@ class Signed(BaseModel):
 
 
 class Consensus(BaseModel):
-    """What a node's consensus works on."""
+    """What a node's consensus works on, or will when it runs again."""
 
     height: int
     round: int
     signed: Signed | None = Field(
         default=None, description="the latest message of the validator that was asked for, at this height"
+    )
+    recorded: bool = Field(
+        default=False,
+        description="whether it does not run, and this is what its write-ahead log has; the round is then unknown",
     )
 
 
@@ -44,7 +48,7 @@ def read_consensus(document: object, validator: str) -> Consensus:
                 height, current, _ = map(int, position.split("/"))
                 found = [(round_, step) for round_, step, address in _votes(votes) if validator.startswith(address)]
                 if state.get("proposer", {}).get("address") == validator:
-                    found.append((current, _PROPOSAL))
+                    found.append((current, PROPOSAL))
                 latest = max(found, default=None)
                 signed = Signed(round=latest[0], step=latest[1]) if latest else None
                 return Consensus(height=height, round=current, signed=signed)
@@ -56,7 +60,7 @@ def read_consensus(document: object, validator: str) -> Consensus:
 def _votes(vote_sets: list[dict[str, object]]) -> Iterator[tuple[int, int, str]]:
     """Round, step and the beginning of the validator's address, of every vote."""
     for of_round in vote_sets:
-        for name, step in (("prevotes", _PREVOTE), ("precommits", _PRECOMMIT)):
+        for name, step in (("prevotes", PREVOTE), ("precommits", PRECOMMIT)):
             for text in of_round[name]:  # type: ignore[attr-defined]  # a TypeError is caught
                 if found := _VOTE.match(text):
                     yield int(str(of_round["round"])), step, found[1]

@@ -36,13 +36,18 @@ def longest_pause(root: Path | None, height: int) -> float:
     application = _read(root / "config/app.toml")
     if height and _halted(application, height):
         return math.inf
-    consensus = _read(root / "config/config.toml").get("consensus")
-    told = consensus if isinstance(consensus, dict) else {}
+    told = consensus_settings(root)
     commit, interval = (_seconds(told.get(name)) for name in ("timeout_commit", "create_empty_blocks_interval"))
     if height and told.get("create_empty_blocks") is False and not interval:
         return math.inf
     waits = [_seconds(told.get(name)) + _BLOCKS * _seconds(told.get(f"{name}_delta")) for name in _WAITS]
     return _BLOCKS * (commit + (interval if height else 0.0) + sum(waits))
+
+
+def consensus_settings(home: Path) -> dict[str, Any]:
+    """What the node's config.toml says of its consensus; nothing where it cannot be read."""
+    told = _read(home / "config/config.toml").get("consensus")
+    return told if isinstance(told, dict) else {}
 
 
 def _halted(application: dict[str, Any], height: int) -> bool:

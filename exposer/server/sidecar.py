@@ -26,6 +26,7 @@ from exposer.server.threads import Threads
 from exposer.server.traffic import Traffic
 from exposer.server.variants import Variants
 from exposer.server.view import Verdict, View
+from exposer.server.wal import read_recorded
 from exposer.server.watch import Awaited, Watch
 
 PATHS = (
@@ -105,17 +106,25 @@ class Sidecar:
             found = Verdict(State.INCOMPLETE, "the volume does not answer")
         if isinstance(found, Verdict):
             raise await self.problem("identity", found)
-        node, consensus = await asyncio.gather(self._node(), self._consensus(validator))
+        node = await self._node()
         return Identity(
             chain_id=found.chain_id,
             genesis_sha256=found.genesis_sha256,
             signed_height=found.signed_height,
             node=node,
-            consensus=consensus,
+            consensus=await self._consensus(validator, node) if validator else None,
         )
 
-    async def _consensus(self, validator: str | None) -> Consensus | None:
-        return await self.node.consensus(validator) if validator else None
+    async def _consensus(self, validator: str, node: NodeStatus | None) -> Consensus | None:
+        """What the node says; what is in its log while it catches up, for then it says where it was."""
+        if not (self._root and node and node.catching_up):
+            return await self.node.consensus(validator)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self._files.run(partial(read_recorded, self._root, validator, node.height))
+        except (OSError, ValueError) as error:  # a TimeoutError is an OSError
+            log.warning("what the node's consensus has recorded cannot be read: %s", error)
+            return None
 
     async def synced(self, *, moving: bool = False) -> None:
         """Raises `ProblemError` unless the node has a block, is not catching up and does not stand still.

@@ -246,5 +246,5 @@ def test_nodes_that_do_not_say_where_they_are(
         done = run("init_validator", again)
 
         assert done.returncode == code
-        assert ("could sign twice" in done.stderr) == has_signed
+        assert ("could sign twice" in done.stderr) == ("run this step with --force" in done.stderr) == has_signed
         assert run("init_validator", again, "--force").returncode == 0
