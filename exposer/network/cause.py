@@ -15,7 +15,7 @@ _OF_SERVER = " ERR failure when running app "
 _LOGGED = re.compile(r"\S+ (?P<level>[A-Z]+) [\w. -]+: (?P<message>.+)")
 """A line as `exposer.log` writes it; what a chain binary said may follow."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_LONGEST = 300  # characters of a cause within a longer line
+_LONGEST = 1000  # characters of a cause within a longer line
 
 
 def describe_code(code: int, *, documented: bool) -> str:

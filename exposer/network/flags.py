@@ -8,7 +8,7 @@ from pathlib import Path
 from exposer.duration import parse_duration
 from exposer.errors import ExposerError
 
-_STATE = Path(".exposer-network")
+STATE = Path(".exposer-network")
 
 
 def add_wanted(command: argparse.ArgumentParser) -> None:
@@ -40,8 +40,8 @@ def add_state(command: argparse.ArgumentParser) -> None:
         "--state",
         type=Path,
         metavar="DIR",
-        default=Path(os.environ.get("EXPOSER_STATE") or _STATE),
-        help=f"the network's directory [EXPOSER_STATE; default ./{_STATE}]",
+        default=Path(os.environ.get("EXPOSER_STATE") or STATE),
+        help=f"the network's directory [EXPOSER_STATE; default ./{STATE}]",
     )
 
 

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +35,23 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 Objects = Sequence[dict[str, Any]]
 
 
-def refuse_fixed(directory: Path, files: Sequence[RenderedFile]) -> None:
-    """Raises `ConflictError` where what may be in a cluster by now cannot become what it is in ``files``.
+def replaced(directory: Path, files: Sequence[RenderedFile]) -> list[str]:
+    """The StatefulSets whose pods are replaced where ``files`` are applied over what was rendered to ``directory``.
 
-    ``kubectl apply`` would find out halfway that an object cannot change, and each pod that its genesis cannot.
+    Raises:
+        ConflictError: what may be in a cluster by now cannot become what it is in ``files``: ``kubectl apply`` would
+            find out halfway that an object cannot change, and each pod that its genesis cannot.
     """
     texts = {path: path.read_bytes() for path in _made(directory)}
     if not texts:
-        return
+        return []
     names = ", ".join(path.name for path in texts)  # the network file may lie beside them
     try:
-        faults = [*_faults(texts, files)]
+        before = [one for text in texts.values() for one in _objects(text)]
+        after = [one for file in files if file.path.endswith(".yaml") for one in _objects(file.content)]
+        same_version = all(_VERSION in text.partition(b"\n")[0] for text in texts.values())
+        faults = [*_faults(before, after, same_version=same_version)]
+        former, now = _templates(before), _templates(after)
     except (YAMLError, LookupError, TypeError, AttributeError, ValueError) as error:
         raise ConflictError(
             f"{directory}: a manifest there is not as it was rendered, so that a new one cannot be compared with it; "
@@ -59,17 +65,19 @@ def refuse_fixed(directory: Path, files: Sequence[RenderedFile]) -> None:
             + f"Put it back. Or delete that network (kubectl delete {apply} {directory}) and its claims, remove what "
             f"was rendered ({names}), and render again"
         )
+    return [name for name in now if name in former and former[name] != now[name]]
 
 
-def _faults(texts: Mapping[Path, bytes], files: Sequence[RenderedFile]) -> Iterator[str]:
-    before = [one for text in texts.values() for one in _objects(text)]
-    after = [one for file in files if file.path.endswith(".yaml") for one in _objects(file.content)]
+def _templates(objects: Objects) -> dict[str, Any]:
+    return {name: one["spec"]["template"] for name, one in _named("StatefulSet", objects).items()}
+
+
+def _faults(before: Objects, after: Objects, *, same_version: bool) -> Iterator[str]:
     namespaces = {one["metadata"].get("namespace") for one in (*before, *after) if "metadata" in one} - {None}
     if len(namespaces) > 1:  # another one, in which none of these pods is
         return
-    same = all(_VERSION in text.partition(b"\n")[0] for text in texts.values())
     yield from _immutable(before, after)
-    yield from _conflicts(before, after, same_version=same)
+    yield from _conflicts(before, after, same_version=same_version)
 
 
 def _immutable(before: Objects, after: Objects) -> Iterator[str]:

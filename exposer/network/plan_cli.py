@@ -5,7 +5,6 @@ import json
 import sys
 from collections.abc import Sequence
 from itertools import chain, count
-from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
@@ -14,9 +13,9 @@ from rich.table import Table
 from exposer.errors import ExitCode
 from exposer.network.document import Document
 from exposer.network.file.chains import stated_ports
-from exposer.network.flags import add_wanted
+from exposer.network.flags import STATE, add_state, add_wanted
 from exposer.network.local.machine import Machine
-from exposer.network.local.state import State
+from exposer.network.local.state import Record, State
 from exposer.network.names import pod_names
 from exposer.network.places import Cluster, ComposeProject
 from exposer.network.plan import Container, Plan, Pod, build_plan
@@ -33,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     """Show the plan; returns the exit code, or raises an `ExposerError`."""
     options = parser().parse_args(argv)
     document = choose_document(Wanted.of(options))
-    plan = plan_at(options.at, document)
+    plan = plan_at(options.at, document, State(options.state))
     if options.json:
         sys.stdout.write(json.dumps(to_json(plan), indent=2, ensure_ascii=False) + "\n")
     else:
@@ -46,26 +45,33 @@ def parser() -> argparse.ArgumentParser:
     text = "Show which pods a network has, what runs in each of them in which order, and with what environment."
     result = argparse.ArgumentParser(prog="exposer plan", description=text, allow_abbrev=False)
     add_wanted(result)
+    add_state(result)
     result.add_argument("--at", choices=PLACES, default="processes", help="where it would run; default processes")
     result.add_argument("--json", action="store_true", help="all of it: commands, environment, mounts, ports, files")
     return result
 
 
-def plan_at(place: Place, document: Document) -> Plan:
-    """The plan of a network at one of the `PLACES`; on this machine with the ports that it would like to have."""
-    return build_plan(document.network, _site(place, document), document.directory)
+def plan_at(place: Place, document: Document, state: State | None = None) -> Plan:
+    """The plan of a network at one of the `PLACES`.
+
+    On this machine, with its ``state``, it has the ports and the time of its former run, else the ports that it would
+    like to have.
+    """
+    return build_plan(document.network, _site(place, document, state), document.directory)
 
 
-def _site(place: Place, document: Document) -> Site:
+def _site(place: Place, document: Document, state: State | None) -> Site:
     if place == "compose":
         return ComposeProject(document.network, document.directory)
     if place == "k8s":
         return Cluster(document.network, document.directory)
-    state = State(Path(".exposer-network"))
-    return Machine(state, _ports(document), keys=state.keys, genesis_time="", directory=document.directory)
+    state = state or State(STATE)
+    former = state.read() or Record("", "")
+    ports = _ports(document, former)
+    return Machine(state, ports, keys=state.keys, genesis_time=former.genesis_time, directory=document.directory)
 
 
-def _ports(document: Document) -> dict[str, PodPorts]:
+def _ports(document: Document, former: Record) -> dict[str, PodPorts]:
     """Pod -> the ports that ``exposer up`` gives it where nobody else has them: what is stated is the genesis pod's.
 
     Where a pod would prefer what is stated for another, ``up`` takes any that is free; here it is one of no pod's.
@@ -73,8 +79,8 @@ def _ports(document: Document) -> dict[str, PodPorts]:
     pods: dict[str, dict[str, int]] = {}
     for place, one in enumerate(document.network.chains):
         first, *others = pod_names(one)
-        pods[first] = {name: port for name, (_, port) in stated_ports(document.network, place).items()}
-        pods |= {pod: {} for pod in others}
+        stated = {name: port for name, (_, port) in stated_ports(document.network, place).items()}
+        pods |= {first: {**former.ports(first), **stated}, **{pod: dict(former.ports(pod)) for pod in others}}
     taken = {port for stated in pods.values() for port in stated.values()}
     places = count(len(pods))
 

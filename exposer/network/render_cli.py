@@ -19,7 +19,7 @@ from exposer.errors import ConflictError, ExitCode
 from exposer.network.compose.project import ENVIRONMENT_FILE, KEYS_DIRECTORY, render_compose
 from exposer.network.document import Document
 from exposer.network.flags import add_wanted
-from exposer.network.former import grows, left_over, refuse_fixed
+from exposer.network.former import grows, left_over, replaced
 from exposer.network.key_source import KEY_FILES, KEYS_FILE, key_files, keys_of
 from exposer.network.kubernetes import remaking
 from exposer.network.kubernetes.files import KUSTOMIZATION, render_kubernetes
@@ -44,13 +44,13 @@ def main(argv: Sequence[str]) -> int:
     if options.output:
         for file in files:
             _refuse_another(options.output / file.path, file)
-        if options.what == "k8s":
-            refuse_fixed(options.output, files)
+        if options.what == "k8s" and (sets := replaced(options.output, files)):
+            log.info("where this is applied over the former rendering, pods are replaced: %s", ", ".join(sets))
         for file in files:
             _write(options.output, file)
         for path in left_over(options.output, files, options.what):
             path.unlink()
-            log.info("%s is removed: what it had is in this network no more; kubectl delete what runs of it", path)
+            log.warning("%s is removed: what it had is in this network no more; kubectl delete what runs of it", path)
         apply = "kubectl apply -k ." if any(file.path == KUSTOMIZATION for file in files) else "kubectl apply -f ."
         then = "docker compose up --detach --wait" if options.what == "compose" else apply
         log.info("%d files are in %s; there, %s starts the network", len(files), options.output, then)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from waiting import eventually
 
-from exposer.network.local.child import MARK, Child, Program, kill_leftovers, leftovers
+from exposer.network.local.child import Child, Program
+from exposer.network.local.leftovers import MARK, kill_leftovers, leftovers
 
 pytestmark = pytest.mark.cosmovisor
 

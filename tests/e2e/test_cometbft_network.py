@@ -10,6 +10,8 @@ import pytest
 from live_network import LiveNetwork, get_json
 from waiting import eventually
 
+from exposer.network.local.ports import Held
+
 pytestmark = pytest.mark.cometbft
 
 SIGNED = 2
@@ -89,6 +91,20 @@ def test_a_killed_up_goes_on_from_the_same_chain(network: LiveNetwork) -> None:
     assert all(height(pod) >= reached for pod in after)
     grow(*after)
     assert network.end() == 0
+
+
+def test_nodes_move_to_other_ports(network: LiveNetwork) -> None:
+    """Where somebody has the ports of a stopped network its nodes find each other at others, and the chain goes on."""
+    before = network.up("--validators", "2")
+    assert network.end() == 0
+    with Held() as others:
+        assert all(others.hold(pod["ports"][name]) for pod in before for name in ("p2p", "rpc"))
+        after = network.up("--validators", "2")
+        grow(*after)
+        assert network.end() == 0
+
+    assert [pod["genesis_sha256"] for pod in after] == [pod["genesis_sha256"] for pod in before]
+    assert not {pod["node"]["rpc_url"] for pod in after} & {pod["node"]["rpc_url"] for pod in before}
 
 
 def test_with_cometbft_on_path_the_network_makes_blocks(tmp_path: Path, cometbft: str) -> None:

@@ -89,6 +89,39 @@ def test_a_derived_key_never_signs_twice(
     tell(f"{validators} validators: {len(spent)} volumes lost, blocks again after at most {max(spent):.1f} s")
 
 
+@pytest.mark.cometbft
+@pytest.mark.parametrize("validators", [2, 3])
+def test_a_volume_that_is_lost_while_no_node_runs(
+    validators: int, tmp_path: Path, cometbft: str, tell: Callable[[str], None]
+) -> None:
+    """Nodes that know no peer but the lost pod's wait for it, and their logs tell what its validator has signed."""
+    draw = random.Random(validators)
+    command = (cometbft, "start", "--proxy_app=kvstore")
+    with lone_pods(validators, tmp_path, command, settings(tmp_path, validators)) as pods:
+        for pod in pods:
+            pod.start()
+        grows(pods)
+        spent = []
+        for turn in range(LOSSES or validators):
+            lost = pods[turn % validators]
+            time.sleep(draw.random())
+            for pod in pods:
+                pod.kill()
+                (pod.home / "config/addrbook.json").unlink(missing_ok=True)  # that of a young network is empty
+            lost.lose()
+            for pod in pods:
+                if pod is not lost:
+                    pod.start()
+            began = time.monotonic()
+            lost.start()
+            grows(pods)
+            spent.append(time.monotonic() - began)
+            signs(lost, pods[(turn + 1) % validators])
+
+        assert_nobody_signed_twice(pods)
+    tell(f"{validators} validators: {len(spent)} volumes lost while all were down, up after {max(spent):.1f} s at most")
+
+
 def sdk(directory: Path, binary: str, validators: int, **more: str) -> dict[str, str]:
     """A chain with accounts."""
     chain = {"CHAIN_DRIVER": "cosmos", "CHAIN_BIN": binary, "DENOM": "stake", "COINS": "100000000000stake"}
@@ -143,6 +176,23 @@ def test_up_gives_a_lost_genesis_pod_its_network_again(tmp_path: Path, cometbft:
 
         assert {pod["genesis_sha256"] for pod in after} == {before[0]["genesis_sha256"]}
         assert network.end() == 0
+
+
+@pytest.mark.cometbft
+def test_those_that_wait_for_a_lost_pod_are_up(tmp_path: Path, cometbft: str) -> None:
+    """Nodes that find no peer do not keep `up` from going on without the pod that they wait for."""
+    with LiveNetwork(tmp_path, cometbft) as network:
+        leader, *others = (pod["name"] for pod in network.up("--validators", "3"))
+        assert network.end() == 0
+        for name in others:
+            (network.home(name) / "config/addrbook.json").unlink(missing_ok=True)
+        (network.home(leader) / ".exposer/steps/init-config.json").write_bytes(b"{")
+        background = network.command("up", "--validators", "3", "--detach")
+
+        assert background.returncode == 4
+        assert "2 of 3 pods hold the same genesis, sha256 " in background.stderr + background.stdout
+        assert [pod["phase"] for pod in network.pods()[1:]] == ["ready", "ready"]
+        assert network.command("down").returncode == 0
 
 
 @pytest.mark.simd

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exposer.network.local.ports import LOOPBACK, Held, PortTakenError
+from exposer.network.local.ports import LOOPBACK, Held
 from exposer.network.site import preferred
 
 LISTEN = """
@@ -74,23 +74,6 @@ def test_a_preferred_port_that_is_taken_is_replaced(held: Held) -> None:
         ports = held.hold_rest(place, ["exposer"], {})
 
     assert ports["exposer"] not in {0, taken}
-
-
-def test_a_port_that_must_be_free_and_is_not_is_an_error(held: Held) -> None:
-    """A stated or a recorded port is never replaced behind the user's back."""
-    with socket.create_server((LOOPBACK, 0)) as server:
-        taken = server.getsockname()[1]
-        with pytest.raises(PortTakenError, match=rf"port {taken} \(rpc of a\) is taken by another process"):
-            held.hold_fixed("a", {"rpc": taken})
-
-
-def test_ports_of_a_former_run_come_back(held: Held) -> None:
-    """What was recorded is what a pod gets again."""
-    with Held() as former:
-        before = former.hold_rest(900, ["exposer", "rpc"], {})
-    held.hold_fixed("a", before)
-
-    assert held.hold_rest(0, ["exposer", "rpc"], before) == before
 
 
 def test_neighbouring_pods_have_ports_a_fixed_step_apart() -> None:

@@ -16,7 +16,8 @@ from waiting import eventually, until
 
 from exposer.errors import BadInputError, ExitCode, TemporaryError
 from exposer.network.cause import describe_code
-from exposer.network.local.child import Child, Program, kill_leftovers, leftovers
+from exposer.network.local.child import Child, Program
+from exposer.network.local.leftovers import kill_leftovers, leftovers
 from exposer.network.local.ports import LOOPBACK, Held
 from exposer.network.local.processes import ProgramFailedError, Supervisor, first_of
 

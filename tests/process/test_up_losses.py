@@ -87,6 +87,25 @@ def test_a_damaged_volume_stops_its_pod_alone(network: LiveNetwork) -> None:
     assert network.processes() == []
 
 
+def test_a_network_that_has_the_ports_of_one_that_is_stopped(network: LiveNetwork, tmp_path: Path) -> None:
+    """`status` shows nobody else's pods, and the next `up` takes other ports; the genesis is what it was."""
+    before = network.pods()
+    (tmp_path / "other").mkdir()
+    with LiveNetwork(tmp_path / "other") as other:
+        others = other.up(*UP)
+        assert [pod["exposer_url"] for pod in others] == [pod["exposer_url"] for pod in before]
+        assert {pod["phase"] for pod in network.pods()} == {"stopped"}
+
+        after = network.up(*UP)
+        assert not {pod["exposer_url"] for pod in after} & {pod["exposer_url"] for pod in others}
+        assert {pod["phase"] for pod in (*after, *other.pods())} == {"ready"}
+        assert network.output().count("is taken by another process since this network last ran") == 4 * 4
+        assert network.end() == 0
+        assert other.end() == 0
+    digests = {hashlib.sha256((network.home(name) / "config/genesis.json").read_bytes()).hexdigest() for name in NAMES}
+    assert digests == {after[0]["genesis_sha256"]}
+
+
 def test_two_networks_are_one_again(network: LiveNetwork) -> None:
     """Complete volumes of two networks start nothing; a volume that was lost takes the genesis of the others."""
     other = give_another_genesis(network.home(NAMES[2]))

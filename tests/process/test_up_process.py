@@ -3,7 +3,6 @@ import json
 import os
 import pty
 import signal
-import socket
 import subprocess
 import sys
 import tomllib
@@ -16,7 +15,7 @@ from urllib.request import urlopen
 import pytest
 from waiting import LIMIT, eventually
 
-from exposer.network.local.child import kill_leftovers, leftovers
+from exposer.network.local.leftovers import kill_leftovers, leftovers
 from exposer.network.local.state import State
 
 pytestmark = pytest.mark.ports
@@ -211,7 +210,7 @@ def test_a_terminal_gets_a_live_table(network: Network) -> None:
         os.execve(EXPOSER[0], [*EXPOSER, "up", "--validators", "1"], network.environment)
     screen = b""
     try:
-        while b"exposer down stops the network" not in screen:
+        while b"stops the network; so does Ctrl-C" not in screen:
             screen += os.read(terminal, 65536)
         os.write(terminal, b"\x03")
         with suppress(OSError):  # how Linux tells the end of a terminal
@@ -305,20 +304,6 @@ def test_other_inputs_are_a_conflict_until_it_is_forced(network: Network) -> Non
     assert "exposer up --force" in refused.stderr
     assert "all 2 pods hold the same genesis" in summary
     assert (network.state / "cometbft-1-genesis-0/home.old-1/config/genesis.json").read_bytes() == former
-
-
-def test_a_port_of_the_former_run_that_is_taken_is_temporary(network: Network) -> None:
-    """Volumes know their pods' ports, so these do not move: somebody lets go, or the network starts over."""
-    with network.up("--validators", "1") as process:
-        network.complete(process)
-        network.end(process)
-    record = State(network.state).read()
-    assert record is not None
-    with socket.create_server(("127.0.0.1", record.pods[0].ports["rpc"])):
-        ended = network.command("up", "--validators", "1")
-
-    assert ended.returncode == 75
-    assert "(rpc of cometbft-1-genesis-0) is taken by another process; free it, or start over" in ended.stderr
 
 
 def test_a_chain_that_came_up_alone_comes_up_with_the_others(network: Network) -> None:

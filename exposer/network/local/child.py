@@ -1,28 +1,24 @@
 """One process of a pod: started in a session of its own, with its output in its log, and never left behind.
 
 Two things see to it that no process outlives ``exposer up``: the kernel kills each child when its parent dies
-(``PR_SET_PDEATHSIG``), and every child carries the state directory in its environment, by which `leftovers` finds
-it and its own children later. Linux only.
+(``PR_SET_PDEATHSIG``), and every child carries the state directory in its environment, by which
+`exposer.network.local.leftovers` finds it and its own children later. Linux only.
 """
 
 import asyncio
 import contextlib
 import os
 import re
-import select
 import signal
 import subprocess
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exposer.errors import TemporaryError
 from exposer.network.local import ports
+from exposer.network.local.leftovers import MARK
 from exposer.orphans import dying_with_parent
 
-MARK = "NETWORK_STATE"
-"""The variable that says which network a process belongs to."""
 _INHERITED = (
     "PATH",
     "HOME",
@@ -39,8 +35,6 @@ _BUILDING = re.compile(
     r"GO[A-Z0-9]+|CGO_\w+|CC|CXX|(HTTPS?|NO|ALL)_PROXY|GIT_(SSH|SSL|CONFIG)\w*|SSH_AUTH_SOCK|XDG_\w+", re.IGNORECASE
 )
 """What git and go know of this machine: Go's caches and proxies above all, which make a second build a short one."""
-KILL_TIME = 10.0
-"""Seconds for SIGKILL to work; what is still there then is stuck in the kernel."""
 
 
 @dataclass(frozen=True)
@@ -121,53 +115,3 @@ class Child:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
-
-
-def leftovers(state: Path) -> Iterator[int]:
-    """Process ids of this network's processes, however they came to be without ``exposer up``."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and _belongs(int(entry.name), state):
-            yield int(entry.name)
-
-
-def kill_leftovers(state: Path, *, within: float = KILL_TIME) -> int:
-    """Kill what an ``exposer up`` that was killed itself left running; how many there were.
-
-    Raises:
-        TemporaryError: after ``within`` seconds some are still there; the message has their ids.
-    """
-    killed: set[int] = set()
-    limit = time.monotonic() + within
-    while found := list(leftovers(state)):  # again: one may have started another
-        if time.monotonic() > limit:
-            raise TemporaryError(
-                f"{state}: SIGKILL did not end the processes {', '.join(map(str, found))} of this network within "
-                f"{within:g} s: they are stuck in the kernel; try again when they are gone"
-            )
-        killed.update(pid for pid in found if _kill(pid, state, limit))
-    return len(killed)
-
-
-def _belongs(pid: int, state: Path) -> bool:
-    try:
-        return f"{MARK}={state}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:  # it ended, or is another user's
-        return False
-
-
-def _kill(pid: int, state: Path, limit: float) -> bool:
-    """Kill ``pid`` and wait for its end until ``limit``; False where it is no process of this network any more."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return False
-    try:
-        if not _belongs(pid, state):
-            return False
-        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        select.select([descriptor], [], [], max(0.0, limit - time.monotonic()))
-    except ProcessLookupError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True

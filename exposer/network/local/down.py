@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from exposer.errors import BadInputError, TemporaryError, TimedOutError
-from exposer.network.local.child import kill_leftovers
+from exposer.network.local.leftovers import kill_leftovers
 from exposer.network.local.state import State
 
 log = logging.getLogger("exposer down")

@@ -23,14 +23,6 @@ APPLICATION = ("rest", "grpc", "grpc_web", "json_rpc", "ws", "json_rpc_metrics")
 _LAST = 65535
 
 
-class PortTakenError(Exception):
-    """A port that had to be this one is taken."""
-
-    def __init__(self, pod: str, name: str, port: int) -> None:
-        super().__init__(f"port {port} ({name} of {pod}) is taken by another process")
-        self.pod, self.name, self.port = pod, name, port
-
-
 class Held:
     """Ports held by this process; closing lets them all go."""
 
@@ -54,12 +46,6 @@ class Held:
                 return None
             self._sockets.push(stack.pop_all())
             return chosen
-
-    def hold_fixed(self, pod: str, ports: Mapping[str, int]) -> None:
-        """Hold exactly these ports of a pod, name -> port; raises `PortTakenError` for the first that is taken."""
-        for name, port in ports.items():
-            if self.hold(port) is None:
-                raise PortTakenError(pod, name, port)
 
     def hold_rest(self, place: int, names: Iterable[str], fixed: Mapping[str, int]) -> dict[str, int]:
         """The ports of the pod at ``place`` by their names: the ``fixed`` one, else the preferred, else any."""

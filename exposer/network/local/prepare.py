@@ -1,5 +1,6 @@
 """All that comes before the first process: which file, is everything there, ports, keys, and the plan."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,14 +10,17 @@ from exposer.errors import BadInputError, TemporaryError
 from exposer.network.document import Document
 from exposer.network.file.chains import ChainFacts, faucet_of, resolve, stated_ports
 from exposer.network.file.model import Chain, Network
+from exposer.network.file.scripts import scripted
 from exposer.network.key_source import counts, keys_of
 from exposer.network.local import ports
 from exposer.network.local.machine import Machine
-from exposer.network.local.ports import LOOPBACK, Held, PortTakenError
+from exposer.network.local.ports import LOOPBACK, Held
 from exposer.network.local.state import PodRecord, Record, State
 from exposer.network.names import pod_names
 from exposer.network.plan import Plan, Pod, build_plan
 from exposer.network.site import PodPorts
+
+log = logging.getLogger("exposer up")
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def prepare(document: Document, binaries: dict[str, str], state: State, held: He
 
     Raises:
         BadInputError: a port that the network file states is taken.
-        TemporaryError: a port of the network's former run is taken.
+        TemporaryError: a port of the network's former run is taken, and cannot be another one.
     """
     former = state.read()
     used = _hold_ports(document, held, former)
@@ -79,13 +83,15 @@ def _hold_ports(document: Document, held: Held, former: Record | None) -> dict[s
             wished = dict(former.ports(pod)) if former else {}
             wished |= {name: port for name, (_, port) in stated.items()}
             fixed[pod] = {name: port for name, port in wished.items() if name in used[pod]}
-            try:
-                held.hold_fixed(pod, fixed[pod])
-            except PortTakenError as error:
-                if error.name in stated:
-                    text = f"{error}; free it, or leave it out for one that is free"
-                    raise BadInputError(document.source.fault(stated[error.name][0], text)) from error
-                raise TemporaryError(f"{error}; free it, or start over with exposer down --volumes") from error
+            for name, port in [(name, port) for name, port in fixed[pod].items() if held.hold(port) is None]:
+                taken = f"port {port} ({name} of {pod}) is taken by another process"
+                if name in stated:
+                    text = f"{taken}; free it, or leave it out for one that is free"
+                    raise BadInputError(document.source.fault(stated[name][0], text))
+                if scripted(chain, "init-config"):  # whose work is not done anew
+                    raise TemporaryError(f"{taken}; free it: a script made the configuration of {chain.id} with it")
+                log.warning("%s since this network last ran; it gets a port that is free", taken)
+                del fixed[pod][name]
             stated = {}
     return {pod: held.hold_rest(place, used[pod], ports) for place, (pod, ports) in enumerate(fixed.items())}
 

@@ -9,7 +9,8 @@ from typing import Any
 from exposer.errors import ExitCode, ExposerError, from_os_error
 from exposer.network.cause import briefly, cause_of, describe_code
 from exposer.network.events import Event, Tell
-from exposer.network.local.child import KILL_TIME, Child, Program
+from exposer.network.local.child import Child, Program
+from exposer.network.local.leftovers import KILL_TIME
 from exposer.network.local.log_file import log_tail
 
 DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)

@@ -30,12 +30,12 @@ def summary_text(prepared: Prepared, statuses: Sequence[PodStatus], state: State
                 f"put it on PATH, and run exposer up again\n"
             )
         url = pods[0].exposer_url
-        lines.append(f"  curl {url}/node_id\n  curl {url}/genesis\n  curl {url}/keys\n")
+        lines.append(f"  curl {url}/node_id\n  curl {url}/genesis\n  curl {url}/keys\n  in a browser: {url}/\n")
         if faucet := pods[0].faucet:
             denom = next(pod.environment["DENOM"] for pod in prepared.plan.pods if pod.chain == chain)
             lines.append(f"  curl {faucet.url}/credit -d '{json.dumps({'address': 'ADDRESS', 'denom': denom})}'\n")
     lines.append(f"State, keys and logs are in {state.root}.\n")
-    lines.append("exposer down stops the network; so does Ctrl-C, unless it runs in the background.\n")
+    lines.append("exposer down (make down) stops the network; so does Ctrl-C, unless it runs in the background.\n")
     return "\n".join(lines[:1]) + "\n" + "".join(lines[1:])
 
 

@@ -1,7 +1,7 @@
 """What the pods of a network say about themselves, asked from outside over HTTP."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -78,18 +78,7 @@ class Survey:
     async def status(self, pod: PodRecord) -> PodStatus:
         """What the pod's exposer says now."""
         faucet = FaucetStatus(pod.faucet_url, await self._gives(pod.faucet_url)) if pod.faucet_url else None
-        silent = PodStatus(
-            pod.name,
-            pod.role,
-            pod.ordinal,
-            STOPPED,
-            pod.exposer_url,
-            faucet=faucet,
-            chain=pod.chain_name,
-            denom=pod.denom or None,
-            prefix=pod.prefix or None,
-            ports={name: pod.ports[name] for name in pod.serving},
-        )
+        silent = replace(stopped(pod), faucet=faucet)
         try:
             answer = (await self._client.get(f"{pod.exposer_url}/status")).raise_for_status().json()
             digests = {one["name"]: one["sha256"] for one in answer["artifacts"]}
@@ -133,14 +122,33 @@ class Survey:
         while not await self._gives(url):  # noqa: ASYNC110 - the condition is another process's
             await asyncio.sleep(_PAUSE)
 
-    async def wait_status(self, pod: PodRecord, *, node: bool) -> PodStatus:
-        """What the pod says once it tells its genesis and, with ``node``, has a block and is not behind its peers."""
+    async def wait_status(self, pod: PodRecord, *, node: bool, alone: Callable[[], bool] = lambda: False) -> PodStatus:
+        """What the pod says once it tells its genesis and, with ``node``, has a block and is not behind its peers.
+
+        A node that is ``alone`` may wait for a peer that does not come.
+        """
         while True:
             status = await self.status(pod)
-            runs = status.node and status.node.height >= 1 and not status.catching_up
+            runs = status.node and status.node.height >= 1 and (alone() or not status.catching_up)
             if status.genesis_sha256 and (runs or not node):
                 return status
             await asyncio.sleep(_PAUSE)
+
+
+def stopped(pod: PodRecord) -> PodStatus:
+    """A pod of which nothing runs."""
+    return PodStatus(
+        pod.name,
+        pod.role,
+        pod.ordinal,
+        STOPPED,
+        pod.exposer_url,
+        faucet=FaucetStatus(pod.faucet_url, ready=False) if pod.faucet_url else None,
+        chain=pod.chain_name,
+        denom=pod.denom or None,
+        prefix=pod.prefix or None,
+        ports={name: pod.ports[name] for name in pod.serving},
+    )
 
 
 def genesis_first(pods: Iterable[PodStatus]) -> list[PodStatus]:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import signal
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +25,7 @@ from exposer.network.events import SIDECARS, Event
 from exposer.network.local import detach, display
 from exposer.network.local.binaries import find_binaries
 from exposer.network.local.bringup import BringUp, Programs
-from exposer.network.local.child import kill_leftovers
+from exposer.network.local.leftovers import kill_leftovers
 from exposer.network.local.log_file import log_tail
 from exposer.network.local.losses import Losses, exit_code
 from exposer.network.local.ports import Held
@@ -40,6 +41,10 @@ _LIMIT, _LIMIT_OF_BUILDS = 300.0, 3600.0
 """Seconds for a bring-up; where binaries are built each takes minutes, and the first time their modules are fetched."""
 _REFRESH, _LOOK = 1.0, 5.0
 """Seconds between two looks at what runs: for the live table, and where only changes are printed."""
+
+
+_REMIND = 30.0
+"""Seconds after which lines say what is waited for."""
 
 
 @dataclass(frozen=True)
@@ -145,16 +150,25 @@ class _Run:
         ended = asyncio.create_task(self._ended.wait())
         with contextlib.ExitStack() as stack:
             stack.callback(ended.cancel)
-            await first_of(bringing, ended, within=self._limit)
+            until = time.monotonic() + self._limit
+            while not (bringing.done() or ended.done()) and (left := until - time.monotonic()) > 0:
+                await first_of(bringing, ended, within=min(left, _REMIND))
+                if left > _REMIND and not (bringing.done() or ended.done() or self._shown.live):
+                    for event in self._waiting():
+                        log.info("not ready yet: %s", self._at(event))
         if bringing.done():
             return bringing.result()
         if self._ended.is_set():
             return None
-        waiting = "".join(f"\n    {self._at(event)}" for event in self._doing.values() if event.what != "ready")
+        waiting = "".join(f"\n    {self._at(event)}" for event in self._waiting())
         raise TimedOutError(
             f"the network is not up after {self._limit:g} s; the logs in {self._options.state.root} tell more, "
             f"--timeout gives it longer; not ready:{waiting}"
         )
+
+    def _waiting(self) -> list[Event]:
+        """What each pod does that is not ready."""
+        return [event for event in self._doing.values() if event.what != "ready"]
 
     def _tell(self, event: Event) -> None:
         """Keep what each pod does, for who asks why it takes so long, and show it."""
@@ -166,7 +180,7 @@ class _Run:
         """What a pod does, and why that takes so long: what was told of it, or what the program has said last."""
         log_path = self._options.state.log(event.pod, event.program)
         why = event.detail or (briefly(cause_of(log_tail(log_path))) if event.program and log_path.exists() else "")
-        return f"{event.pod}: {event.program} {event.what}".rstrip() + (f": {why}" if why else "")
+        return f"{event.pod}: {f'{event.program} {event.what}'.strip()}" + (f": {why}" if why else "")
 
     def _say(self, statuses: Sequence[PodStatus], losses: Losses) -> None:
         state = self._options.state

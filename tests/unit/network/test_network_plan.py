@@ -8,7 +8,7 @@ from network_world import EVERYTHING_OF_OURS, MINIMAL, STARSHIP_EVERYTHING, STAR
 
 from exposer.network.document import embedded_document, load_document
 from exposer.network.environment import COSMOVISOR, RESERVED
-from exposer.network.local.child import MARK
+from exposer.network.local.leftovers import MARK
 from exposer.network.names import pod_names, pod_prefix, set_name
 from exposer.network.plan import Plan, Pod, build_plan
 

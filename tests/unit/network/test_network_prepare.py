@@ -4,7 +4,7 @@ import pytest
 from network_world import MINIMAL
 from networks import write_keys
 
-from exposer.errors import BadInputError
+from exposer.errors import BadInputError, TemporaryError
 from exposer.network.document import Document, load_document
 from exposer.network.local.ports import Held
 from exposer.network.local.prepare import prepare
@@ -112,6 +112,34 @@ def test_ports_of_a_former_run_that_a_pod_uses_no_more_are_let_go(tmp_path: Path
 
     assert leader.ports["rpc"] == rpc
     assert "faucet" not in leader.ports
+
+
+def test_a_port_of_a_former_run_that_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The pod gets another one, and a warning says so; all others are what they were."""
+    before = prepared(tmp_path, MINIMAL)
+    taken = before[0].ports["rpc"]
+    with Held() as others:
+        assert others.hold(taken)
+        after = prepared(tmp_path, MINIMAL)
+
+    assert after[0].ports["rpc"] not in {0, taken}
+    assert [{**pod.ports, "rpc": 0} for pod in after] == [{**pod.ports, "rpc": 0} for pod in before]
+    assert after[1:] == before[1:]
+    [warning] = caplog.messages
+    assert f"port {taken} (rpc of {before[0].name}) is taken by another process" in warning
+
+
+def test_a_port_that_a_script_has_made_a_configuration_of(tmp_path: Path) -> None:
+    """No step makes that anew, so the port has to be the one that it was; the message does not cost the network."""
+    (tmp_path / "config.sh").write_text("#!/bin/sh\n", encoding="utf-8")
+    text = f"{MINIMAL}    scripts: {{init-config: {{file: config.sh}}}}\n"
+    before = prepared(tmp_path, text)
+    with Held() as others:
+        assert others.hold(before[0].ports["rpc"])
+        with pytest.raises(TemporaryError, match=r"free it: a script") as refused:
+            prepared(tmp_path, text)
+
+    assert "volumes" not in str(refused.value)
 
 
 def test_a_faucet_needs_a_key_of_its_own(tmp_path: Path) -> None:

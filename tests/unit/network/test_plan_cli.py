@@ -5,6 +5,7 @@ import pytest
 from network_world import MINIMAL
 
 from exposer.cli import main
+from exposer.network.local.state import PodRecord, Record, State
 
 
 def test_the_table_has_a_row_for_each_pod(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -55,6 +56,22 @@ def test_ports_that_the_file_states_are_in_the_plan(capsys: pytest.CaptureFixtur
     assert (second["node"]["ports"]["rpc"], second["exposer"]["ports"]["exposer"]) == (26757, 8082)
     assert main(["plan", str(path)]) == 0
     assert "exposer:8099 p2p:26656 rpc:26999" in capsys.readouterr().out
+
+
+def test_a_network_that_ran_has_the_ports_that_it_had(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """And the time of its genesis: the plan is what the next `exposer up` carries out."""
+    path, state = tmp_path / "network.yaml", State(tmp_path / "net")
+    path.write_text(MINIMAL, encoding="utf-8")
+    state.create()
+    former = PodRecord("cosmoshub-4-validator-0", "validator", 0, "", "", {"rpc": 26999, "exposer": 8081})
+    state.write(Record("devnet", "2026-02-03T04:05:06Z", (former,)))
+
+    assert main(["plan", str(path), "--state", str(state.root), "--json"]) == 0
+    first, second, _ = json.loads(capsys.readouterr().out)["pods"]
+    assert (second["node"]["ports"]["rpc"], second["exposer"]["ports"]["exposer"]) == (26999, 8081)
+    assert first["exposer"]["ports"]["exposer"] != 8081
+    times = {step["name"]: step["environment"].get("GENESIS_TIME") for step in first["steps"]}
+    assert times["init-genesis"] == "2026-02-03T04:05:06Z"
 
 
 def test_no_port_is_planned_twice(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

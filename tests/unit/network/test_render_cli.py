@@ -461,6 +461,15 @@ def test_more_validators_restart_nobody(tmp_path: Path) -> None:
     assert templates[1] == templates[2]
 
 
+def test_whose_pods_are_replaced_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rendering over another one names the StatefulSets whose pods it changes, where there are any."""
+    output, told = tmp_path / "out", "where this is applied over the former rendering, pods are replaced: "
+    for text in ("", "", "    metrics: true\n"):
+        assert main(["render", "k8s", str(network(tmp_path, f"{text}{FAUCET}")), "-o", str(output)]) == 0
+        said = capsys.readouterr().err
+        assert (f"{told}cosmoshub-4-genesis, cosmoshub-4-validator\n" in said) == (told in said) == bool(text)
+
+
 def test_every_input_of_a_step_is_fixed_or_may_change(tmp_path: Path) -> None:
     """What a step of a complete pod refuses is known to the renderer, by the names of the variables that it reads."""
     steps: list[type[PodSettings]] = [
