@@ -33,13 +33,16 @@ images: {{binary: same, imagePullPolicy: IfNotPresent}}
 
 @contextmanager
 def network(namespace: LiveCluster, directory: Path, more: str = "") -> Iterator[LiveCluster]:
-    """Three pods, ready; nothing of them is left at the end."""
+    """Three pods, ready; nothing of them is left at the end, but their logs where the test fails."""
     (directory / "network.yaml").write_text(NETWORK.format(version=__version__, more=more))
     manifests = render(directory / "network.yaml", directory / "k8s")
     namespace.apply(manifests)
     try:
         namespace.ready([GENESIS, *VALIDATORS])
         yield namespace
+    except BaseException:  # pytest.fail is no Exception
+        print(namespace.story())  # while the pods are there
+        raise
     finally:
         kubectl("--namespace", namespace.namespace, "delete", "--kustomize", str(manifests), "--wait=false")
         kubectl("--namespace", namespace.namespace, "delete", "pods", "--all", "--grace-period=1")

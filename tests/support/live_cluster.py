@@ -220,7 +220,7 @@ class LiveCluster:
         asked: list[list[str]] = [["get", "all", "--output", "wide"], ["describe", "pods"]]
         asked += [["events", "--types=Warning"]]
         for name, pod in self.pods().items():
-            asked += [["logs", name, "--container", container, "--tail", "40"] for container in statuses(pod)]
+            asked += [["logs", name, "--container", container, "--tail", "200"] for container in statuses(pod)]
         return "\n\n".join(f"$ kubectl {' '.join(arguments)}\n{self._said(arguments)}" for arguments in asked)
 
     def _said(self, arguments: Sequence[str]) -> str:
