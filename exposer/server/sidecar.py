@@ -26,7 +26,7 @@ from exposer.server.threads import Threads
 from exposer.server.traffic import Traffic
 from exposer.server.variants import Variants
 from exposer.server.view import Verdict, View
-from exposer.server.wal import read_recorded
+from exposer.server.wal import WriteAheadLog
 from exposer.server.watch import Awaited, Watch
 
 PATHS = (
@@ -77,6 +77,7 @@ class Sidecar:
         self._threads = Threads(1)
         self._stalled_after = parse_duration(settings.stalled_after) or math.inf
         self._files = Threads(1)
+        self._log = WriteAheadLog(self._root) if self._root else None
         self._told = ""
 
     async def ready(self, name: Awaited, wait: float | None, gone: asyncio.Future[None] | None = None) -> Verdict:
@@ -117,11 +118,11 @@ class Sidecar:
 
     async def _consensus(self, validator: str, node: NodeStatus | None) -> Consensus | None:
         """What the node says; what is in its log while it catches up, for then it says where it was."""
-        if not (self._root and node and node.catching_up):
+        if not (self._log and node and node.catching_up):
             return await self.node.consensus(validator)
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self._files.run(partial(read_recorded, self._root, validator, node.height))
+                return await self._files.run(partial(self._log.recorded, validator, node.height))
         except (OSError, ValueError) as error:  # a TimeoutError is an OSError
             log.warning("what the node's consensus has recorded cannot be read: %s", error)
             return None

@@ -4,14 +4,14 @@ Format: CometBFT v0.34 to v0.38, ``consensus/wal.go`` (``WALEncoder``) and ``pro
 each ``TimedWALMessage`` a checksum, its length, and itself. The newest file is ``wal``; before it come ``wal.000``, ...
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 from exposer.protobuf import child, count
 from exposer.server.consensus import PRECOMMIT, PREVOTE, PROPOSAL, Consensus, Signed
 from exposer.server.pace import consensus_settings
-from exposer.stamps import read_regular
+from exposer.stamps import read_regular, stamp
 
 _LARGEST = 16 << 20
 """Bytes of a file: a node begins the next one within seconds when it has 10 MiB (``libs/autofile/group.go``)."""
@@ -25,33 +25,53 @@ _PROPOSAL, _PART, _VOTE = 3, 5, 6
 """What a ``Message`` has: a proposal, a part of the block that is proposed, or a vote."""
 _STEPS = {1: PREVOTE, 2: PRECOMMIT}
 """By the type of a vote."""
+_Place = tuple[int, int, int]  # height, round, step
+_NOWHERE: _Place = (0, 0, 0)
+_ANYBODY = b""
 
 
-def read_recorded(home: Path, validator: str, height: int) -> Consensus:
-    """What the log has of a validator above ``height``, the node's newest block; it blocks.
+class WriteAheadLog:
+    """The log in a node's ``home``. All here blocks: to be used in one thread at a time."""
 
-    ``validator``: the address, 40 hex digits. A proposal does not say whose it is, so each counts as its own.
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._seen: tuple[object, ...] = ()
+        self._latest: Mapping[bytes, _Place] | None = None
 
-    Raises:
-        ValueError: the log does not go back to that block.
-        OSError: it cannot be read.
-    """
-    address, found = bytes.fromhex(validator), [(height + 1, 0, 0)]
-    files = [*islice(_files(home), _FILES)]
+    def recorded(self, validator: str, height: int) -> Consensus:
+        """What it has of a validator above ``height``, the node's newest block.
+
+        ``validator``: the address, 40 hex digits. A proposal does not say whose it is, so each counts as its own.
+
+        Raises:
+            ValueError: the log does not go back to that block.
+            OSError: it cannot be read.
+        """
+        files = [*islice(_files(self._home), _FILES)]
+        seen = (height, *(stamp(str(path)) for path in files))
+        if seen != self._seen:  # whoever likes may ask, and as often
+            self._latest, self._seen = _latest(files, height), seen
+        if self._latest is None:
+            raise ValueError("the log does not go back to the newest block")
+        found = (self._latest.get(address, _NOWHERE) for address in (bytes.fromhex(validator), _ANYBODY))
+        at, round_, step = max(*found, (height + 1, 0, 0))
+        return Consensus(height=at, round=0, signed=Signed(round=round_, step=step) if step else None, recorded=True)
+
+
+def _latest(files: Sequence[Path], height: int) -> Mapping[bytes, _Place] | None:
+    """Address -> the latest of its messages above ``height``; None where more of the log is needed to tell."""
+    latest: dict[bytes, _Place] = {}
     for path in files:
         ended = []
         for message in _messages(read_regular(path, _LARGEST)):
             if _kind(message) == _ENDED:
                 ended.append(count(child(message, _ENDED), 1))
             elif _kind(message) == _RECEIVED:
-                found += _signed(child(message, _RECEIVED, 1), address)
+                for address, place in _signed(child(message, _RECEIVED, 1)):
+                    latest[address] = max(place, latest.get(address, _NOWHERE))
         if any(one <= height for one in ended):
-            break
-    else:
-        if files:  # else its consensus has never run on this volume
-            raise ValueError("the log does not go back to the newest block")
-    at, round_, step = max(found)
-    return Consensus(height=at, round=0, signed=Signed(round=round_, step=step) if step else None, recorded=True)
+            return latest
+    return None if files else latest  # without any its consensus has never run on this volume
 
 
 def _files(home: Path) -> Iterator[Path]:
@@ -79,15 +99,15 @@ def _kind(message: bytes) -> int:
     return message[0] >> 3 if message else 0
 
 
-def _signed(message: bytes, address: bytes) -> Iterator[tuple[int, int, int]]:
-    """Height, round and step of a message that may be of the validator with this address."""
+def _signed(message: bytes) -> Iterator[tuple[bytes, _Place]]:
+    """The address of who has signed a message, and where."""
     kind = _kind(message)
-    if kind == _VOTE and address in message:
+    if kind == _VOTE:
         vote = child(message, _VOTE, 1)
-        yield count(vote, 2), count(vote, 3), _STEPS.get(count(vote, 1), PRECOMMIT)
+        yield child(vote, 6), (count(vote, 2), count(vote, 3), _STEPS.get(count(vote, 1), PRECOMMIT))
     elif kind == _PROPOSAL:
         proposal = child(message, _PROPOSAL, 1)
-        yield count(proposal, 2), count(proposal, 3), PROPOSAL
+        yield _ANYBODY, (count(proposal, 2), count(proposal, 3), PROPOSAL)
     elif kind == _PART:
         part = child(message, _PART)
-        yield count(part, 1), count(part, 2), PROPOSAL
+        yield _ANYBODY, (count(part, 1), count(part, 2), PROPOSAL)

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exposer.protobuf import data, message, number
+from exposer.server import wal
 from exposer.server.consensus import Consensus, Signed
-from exposer.server.wal import read_recorded
+from exposer.server.wal import WriteAheadLog
+from exposer.stamps import read_regular
 
 ME, OTHER = "000001E443FD237E4B616E2FA69DF4EE3D49A94F", "B00BA5ED69DF4EE3D49A94F000001E443FD237E4"
 PREVOTE, PRECOMMIT = 1, 2
@@ -59,7 +61,7 @@ def recorded(home: Path, height: int, *files: Sequence[bytes]) -> Consensus:
     for place, messages in enumerate(files, start=1):
         name = "log" if place == len(files) else f"log.{place + 997:03}"  # from three digits to four
         (home / "data/own" / name).write_bytes(b"".join(messages))
-    return read_recorded(home, ME, height)
+    return WriteAheadLog(home).recorded(ME, height)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_a_log_without_its_beginning(tmp_path: Path) -> None:
 def test_a_config_that_cannot_be_read(tmp_path: Path) -> None:
     """It tells where the log is."""
     with pytest.raises(ValueError, match=r"config\.toml"):
-        read_recorded(tmp_path, ME, 8)
+        WriteAheadLog(tmp_path).recorded(ME, 8)
 
 
 @given(kept=st.integers(min_value=0))
@@ -126,3 +128,24 @@ def test_a_log_that_was_cut(tmp_path_factory: pytest.TempPathFactory, kept: int)
     expected = [None, (0, 2), (1, 1), (1, 3)][sum(kept >= length for length in lengths) - 1]
     signed = recorded(home, 8, [content[:kept]]).signed
     assert (signed and (signed.round, signed.step)) == expected
+
+
+def test_a_log_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks again, for any validator, costs nothing until the log or the height is another."""
+    recorded(tmp_path, 8, [ended(8), vote(9, 1, PREVOTE), vote(9, 2, PRECOMMIT, OTHER)])
+    log, reads = WriteAheadLog(tmp_path), list[Path]()
+
+    def read(path: Path, most: int) -> bytes:
+        reads.append(path)
+        return read_regular(path, most)
+
+    monkeypatch.setattr(wal, "read_regular", read)
+    answers = [log.recorded(who, 8).signed for who in (ME, OTHER, ME)]
+    with (tmp_path / "data/own/log").open("ab") as file:
+        file.write(vote(9, 3, PREVOTE))
+
+    assert answers == [Signed(round=1, step=2), Signed(round=2, step=3), Signed(round=1, step=2)]
+    assert len(reads) == 1
+    assert log.recorded(ME, 8).signed == Signed(round=3, step=2)
+    assert log.recorded(ME, 9).signed is None
+    assert len(reads) == 3
