@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import exposer
 from exposer import log as logs
-from exposer.errors import ExitCode, ExposerError, from_os_error
+from exposer.ending import exit_code_of
+from exposer.errors import ExitCode, ExposerError
 from exposer.network.flags import add_state, add_wanted, duration
 
 log = logging.getLogger("exposer")
@@ -31,19 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the subcommand; returns its exit code (`exposer.errors`, the README's table)."""
     logs.outlive_stderr()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        return _dispatch(arguments)
-    except KeyboardInterrupt:
-        return 128 + 2
-    except ExposerError as error:
-        return _fail(error)
-    except OSError as error:
-        return _fail(from_os_error(error))
-    except Exception as error:
-        if os.environ.get("EXPOSER_LOG_LEVEL", "").lower() == "debug":
-            log.exception("the cause")
-        hint = "a fault of exposer itself; run with EXPOSER_LOG_LEVEL=debug to see where"
-        return _fail(ExposerError(f"{type(error).__name__}: {hint}"))
+    return exit_code_of(lambda: _dispatch(arguments))
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
@@ -57,11 +45,6 @@ def _dispatch(arguments: Sequence[str]) -> int:
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")  # with the usage of the subcommand
     code = options.run(options)
     return code
-
-
-def _fail(error: ExposerError) -> int:
-    sys.stderr.write(f"exposer: {error}\n")
-    return error.exit_code
 
 
 def parser() -> argparse.ArgumentParser:

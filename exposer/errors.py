@@ -119,10 +119,9 @@ _REFUSED = {
     errno.EACCES,
     errno.EPERM,
     errno.ENAMETOOLONG,
-    errno.ENOTDIR,
-    errno.EISDIR,
     errno.ENOEXEC,
 }
+_IN_THE_WAY = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
 
 
 def from_os_error(error: OSError, place: object = "") -> ExposerError:
@@ -134,6 +133,8 @@ def from_os_error(error: OSError, place: object = "") -> ExposerError:
     what = f"{where}{error.strerror or error}"
     if error.errno in _PASSING:
         return TemporaryError(f"{what}; free space or repair the volume, then the step can run again")
+    if error.errno in _IN_THE_WAY:
+        return BadInputError(f"{what}; something else is there: move it away, or point the setting elsewhere")
     if error.errno in _REFUSED:
         return BadInputError(f"{what}; make the path writable for this user, or point the setting elsewhere")
     return ExposerError(what)

@@ -59,7 +59,7 @@ class WriteAheadLog:
 
 
 def _latest(files: Sequence[Path], height: int) -> Mapping[bytes, _Place] | None:
-    """Address -> the latest of its messages above ``height``; None where more of the log is needed to tell."""
+    """Address -> the latest of its messages; None where the log has not all of those above ``height``."""
     latest: dict[bytes, _Place] = {}
     for path in files:
         ended = []

@@ -286,6 +286,22 @@ def test_a_failure_in_the_background_is_told_in_the_foreground(network: Network)
     assert "the network is not up after 0.01 s" in ended.stderr
 
 
+@pytest.mark.parametrize("flags", [[], ["--detach"]], ids=["foreground", "background"])
+def test_what_is_in_the_place_of_a_volume(network: Network, flags: list[str]) -> None:
+    """One line says what is in the way and the cure, whoever of the two writes it, and nothing is started."""
+    place = network.state / "cometbft-1-genesis-0"
+    State(network.state).create()
+    place.mkdir()
+    (place / "home").write_text("a file")
+    ended = network.command("up", "--validators", "1", *flags)
+
+    assert ended.returncode == 3
+    assert ended.stderr == (
+        f"exposer: {place}/home: File exists; something else is there: move it away, or point the setting elsewhere\n"
+    )
+    assert (place / "home").read_text() == "a file"
+
+
 def test_other_inputs_are_a_conflict_until_it_is_forced(network: Network) -> None:
     """A larger network on the same volumes stops with 5; --force starts over and keeps what there was."""
     with network.up("--validators", "1") as process:

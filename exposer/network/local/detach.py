@@ -5,12 +5,11 @@ import os
 import select
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from exposer.errors import ExitCode, ExposerError
+from exposer.ending import exit_code_of
 
 Run = Callable[[Callable[[int], None]], int]
 """A program; it calls its argument with its exit code so far when it is ready, and returns its exit code."""
@@ -68,19 +67,10 @@ def _run(log: Path, run: Run, writer: int) -> int:
         os.dup2(nothing.fileno(), 0)
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    try:
-        code = run(partial(_say_ready, writer))
-    except ExposerError as error:
-        sys.stderr.write(f"exposer: {error}\n")
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
-    except BaseException:  # noqa: BLE001 - the end of the process: nobody above could report it
-        traceback.print_exc()
-        code = ExitCode.FAULT
+    code = exit_code_of(lambda: run(partial(_say_ready, writer)))
     sys.stdout.flush()
     sys.stderr.flush()
-    return int(code)
+    return code
 
 
 def _say_ready(writer: int, code: int) -> None:
