@@ -126,6 +126,11 @@ class GenesisSettings(JoinerSettings, CommissionSettings):
         return default_stake(credit, self.denom) if credit.get(self.denom, 0) >= STAKE_SHARE else stake
 
     @property
+    def others(self) -> int:
+        """The validator pods."""
+        return self.num_validators - 1
+
+    @property
     def whole(self) -> bool:
         """Whether all validators are in the genesis."""
         return self.chain_driver == "cometbft" or self.validator_set == "genesis"

@@ -46,6 +46,11 @@ class JoinerSettings(IdentitySettings, AskingSettings):
     )
 
     @property
+    def others(self) -> int | None:
+        """How many other pods the network has, where that is known."""
+        return None
+
+    @property
     def exposers(self) -> list[str]:
         """``PEER_EXPOSERS``, one by one."""
         return [target for target in map(str.strip, self.peer_exposers.split(",")) if target]
@@ -150,7 +155,7 @@ def resume_signing(
         settings.credentials,
         key.consensus_key.address.hex().upper(),
         within=min(_FORCED if settings.force else _WITHIN, settings.download_timeout),
-        done=lambda answers, spent: _is_enough(answers.of(*own), spent, settling=settling),
+        done=lambda answers, spent: _is_enough(settings, answers.of(*own), spent, settling=settling),
         known=known,
         clock=clock,
     )
@@ -158,7 +163,8 @@ def resume_signing(
         _refuse_others(settings, own, answers)
     answers = answers.of(*own)
     lost = answers.withholding or ([] if answers.newest else [one for one in answers.members if one.height])
-    if lost or not answers.members or (answers.silent and not answers.newest):
+    may_run = answers.newest and not _is_known(settings, answers)
+    if lost or not answers.members or (answers.silent and not answers.is_current) or may_run:
         where = "; ".join(filter(None, [places(lost), str(answers)])) or ", ".join(targets)
         reason = (
             f"the network may be running, and these do not say at which height and round ({where}): this pod's key is "
@@ -167,7 +173,7 @@ def resume_signing(
         if not settings.force:
             raise TemporaryError(
                 f"{reason}. Start those nodes, or restore this pod's volume. If they will never run again, "
-                + ("stop their exposers too" if settings.FOUNDS else "run this step with --force")
+                + ("and others do, stop their exposers too" if settings.FOUNDS else "run this step with --force")
             )
         log.warning("--force: %s", reason)
     elif answers.silent or answers.absent:
@@ -182,12 +188,18 @@ def _is_name(target: str) -> bool:
     return bracketed(host) == host and not host.replace(".", "").isdecimal()
 
 
-def _is_enough(answers: Answers, spent: float, *, settling: float) -> bool:
+def _is_enough(settings: JoinerSettings, answers: Answers, spent: float, *, settling: float) -> bool:
     """Whether nothing more has to be asked: all have said where the network is, or that it has no block yet."""
     if answers.silent or answers.absent or answers.withholding or not answers.members:
         return False
     runs = any(member.signed_height != 0 or member.height for member in answers.members)
-    return not runs or (spent >= settling and answers.newest is not None)
+    return not runs or (spent >= settling and answers.newest is not None and _is_known(settings, answers))
+
+
+def _is_known(settings: JoinerSettings, answers: Answers) -> bool:
+    """Whether nobody can be further than who has answered: a node that runs is at the tip, others may be behind."""
+    everybody = settings.others is not None and len(answers.members) >= settings.others
+    return answers.is_current or (everybody and not answers.silent and not answers.absent)
 
 
 def _refuse_others(settings: JoinerSettings, own: tuple[str, str], answers: Answers) -> None:

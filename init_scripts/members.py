@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _OK, _UNAVAILABLE = 200, 503
 _CLIP = 200  # characters of a server's own words
 _LOOK_UP = 10.0  # seconds
-_ANSWER = 8.0  # seconds; the exposer may look at its volume for five of them, and ask its node for two
+_ANSWER = 9.0  # seconds; the exposer asks its node for up to four, then looks into its log for two
 _AWAY = 10  # heights; whoever has not signed for as many is taken for one that does not run
 _BACKOFF = Backoff(first=0.1, cap=1.0)
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
@@ -49,8 +49,8 @@ class Member:
 
     ``signed_height``: up to there its own validator may have signed; None is unknown. ``height``: its node's newest
     block, 0 while that does not answer. ``position``: the latest place at which the validator that was asked for may
-    have signed, as far as this pod's node has ever said; it ``is_current`` while the node takes part in the consensus,
-    or waits for that and its exposer knows what its log has.
+    have signed, as far as this pod's node has ever said. It ``has_told`` all that it knows of that where its node takes
+    part in the consensus, or waits for that and its exposer has read its log; in the first case it ``is_current``, too.
     """
 
     exposer: Exposer
@@ -61,13 +61,14 @@ class Member:
     height: int = 0
     position: Position | None = None
     is_current: bool = False
+    has_told: bool = False
 
     def withholds(self, newest: Position | None) -> bool:
         """Whether it may know later messages than ``newest``, the latest place that is known, and does not say so.
 
         One that joined some blocks ago, and whose node has not come up yet, must not hold the next one up for long.
         """
-        if self.is_current or self.signed_height == 0:
+        if self.has_told or self.signed_height == 0:
             return False
         return newest is None or self.signed_height is None or self.signed_height >= newest.height - _AWAY
 
@@ -93,6 +94,11 @@ class Answers:
     def newest(self) -> Position | None:
         """The latest place that a member knows."""
         return max((member.position for member in self.members if member.position), default=None)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether one of them takes part in the consensus now."""
+        return any(member.is_current for member in self.members)
 
     @property
     def withholding(self) -> list[Member]:
@@ -137,11 +143,13 @@ def ask_others(
         BadInputError: one of them refuses the credentials.
     """
     patience = Patience(within, _BACKOFF, clock)
-    members = {member.exposer: replace(member, is_current=False) for member in known}
+    members = {member.exposer: replace(member, is_current=False, has_told=False) for member in known}
     said = ""
     while True:
         answers, new = _ask_all(targets, credentials, validator)
-        kept = {one: replace(member, is_current=False) for one, member in members.items() if one not in new}
+        kept = {
+            one: replace(member, is_current=False, has_told=False) for one, member in members.items() if one not in new
+        }
         members = kept | {one.exposer: _with_former(one, kept.get(one.exposer)) for one in answers.members}
         answers = replace(answers, members=sorted(members.values(), key=lambda member: member.place))
         if done(answers, patience.spent) or not patience.left:
@@ -225,8 +233,8 @@ def _ask(client: Client, exposer: Exposer, place: str, validator: str) -> Member
 
 def _read(exposer: Exposer, place: str, body: dict[str, Any]) -> Member:
     node, consensus, signed_height = body["node"], body["consensus"], body["signed_height"]
-    position = None
-    if node and consensus and (consensus.get("recorded") or not node["catching_up"]):
+    position, recorded = None, bool(consensus and consensus.get("recorded"))
+    if node and consensus and (recorded or not node["catching_up"]):
         signed = consensus["signed"] or {"round": 0, "step": 0}
         here = Position(int(consensus["height"]), int(consensus["round"]), 0)
         # A pod that has just joined again has signed, by its signing state, at heights that its node has not reached.
@@ -240,7 +248,8 @@ def _read(exposer: Exposer, place: str, body: dict[str, Any]) -> Member:
         signed_height=None if signed_height is None else int(signed_height),
         height=int(node["height"]) if node else 0,
         position=position,
-        is_current=position is not None,
+        is_current=position is not None and not recorded,
+        has_told=position is not None,
     )
 
 

@@ -29,14 +29,16 @@ _FIELDS = {"selector": "name", "volumeClaimTemplates": "kubernetes.storage"}
 """What of it comes from which field of the network file."""
 
 
+_BECOMES = {"RollingUpdate": "its pods are replaced", "OnDelete": "its pods stay as they are until you delete them"}
+"""What its edited template means for the pods of a StatefulSet, by its update strategy."""
 _VERSION = f"(exposer {exposer.__version__};".encode()
 _OF_FILES = {"GENESIS_PATCH", "GENESIS_BALANCES", "GENESIS_FROM", "CONFIG_OVERRIDES", SCRIPT, "UPDATE_SCRIPT"}
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 Objects = Sequence[dict[str, Any]]
 
 
-def replaced(directory: Path, files: Sequence[RenderedFile]) -> list[str]:
-    """The StatefulSets whose pods are replaced where ``files`` are applied over what was rendered to ``directory``.
+def edited(directory: Path, files: Sequence[RenderedFile]) -> dict[str, str]:
+    """StatefulSet -> what becomes of its pods, where they are others than those that were rendered to ``directory``.
 
     Raises:
         ConflictError: what may be in a cluster by now cannot become what it is in ``files``: ``kubectl apply`` would
@@ -44,14 +46,14 @@ def replaced(directory: Path, files: Sequence[RenderedFile]) -> list[str]:
     """
     texts = {path: path.read_bytes() for path in _made(directory)}
     if not texts:
-        return []
+        return {}
     names = ", ".join(path.name for path in texts)  # the network file may lie beside them
     try:
         before = [one for text in texts.values() for one in _objects(text)]
         after = [one for file in files if file.path.endswith(".yaml") for one in _objects(file.content)]
         same_version = all(_VERSION in text.partition(b"\n")[0] for text in texts.values())
         faults = [*_faults(before, after, same_version=same_version)]
-        former, now = _templates(before), _templates(after)
+        former, now = _named("StatefulSet", before), _named("StatefulSet", after)
     except (YAMLError, LookupError, TypeError, AttributeError, ValueError) as error:
         raise ConflictError(
             f"{directory}: a manifest there is not as it was rendered, so that a new one cannot be compared with it; "
@@ -65,11 +67,13 @@ def replaced(directory: Path, files: Sequence[RenderedFile]) -> list[str]:
             + f"Put it back. Or delete that network (kubectl delete {apply} {directory}) and its claims, remove what "
             f"was rendered ({names}), and render again"
         )
-    return [name for name in now if name in former and former[name] != now[name]]
-
-
-def _templates(objects: Objects) -> dict[str, Any]:
-    return {name: one["spec"]["template"] for name, one in _named("StatefulSet", objects).items()}
+    return {
+        name: _BECOMES[one["spec"]["updateStrategy"]["type"]]
+        for name, one in now.items()
+        if name in former
+        and former[name]["metadata"].get("namespace") == one["metadata"].get("namespace")
+        and former[name]["spec"]["template"] != one["spec"]["template"]
+    }
 
 
 def _faults(before: Objects, after: Objects, *, same_version: bool) -> Iterator[str]:

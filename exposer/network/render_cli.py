@@ -19,7 +19,7 @@ from exposer.errors import ConflictError, ExitCode
 from exposer.network.compose.project import ENVIRONMENT_FILE, KEYS_DIRECTORY, render_compose
 from exposer.network.document import Document
 from exposer.network.flags import add_wanted
-from exposer.network.former import grows, left_over, replaced
+from exposer.network.former import edited, grows, left_over
 from exposer.network.key_source import KEY_FILES, KEYS_FILE, key_files, keys_of
 from exposer.network.kubernetes import remaking
 from exposer.network.kubernetes.files import KUSTOMIZATION, render_kubernetes
@@ -44,8 +44,8 @@ def main(argv: Sequence[str]) -> int:
     if options.output:
         for file in files:
             _refuse_another(options.output / file.path, file)
-        if options.what == "k8s" and (sets := replaced(options.output, files)):
-            log.info("where this is applied over the former rendering, pods are replaced: %s", ", ".join(sets))
+        for name, becomes in (edited(options.output, files) if options.what == "k8s" else {}).items():
+            log.info("where this is applied over the former rendering: StatefulSet %s: %s", name, becomes)
         for file in files:
             _write(options.output, file)
         for path in left_over(options.output, files, options.what):

@@ -51,7 +51,8 @@ class Identity(BaseModel):
     )
     node: NodeStatus | None = Field(description="null while the node does not answer")
     consensus: Consensus | None = Field(
-        description="what its consensus works on, where `?validator=` asks for it; null while the node does not answer"
+        description="what its consensus works on, where `?validator=` asks for it; null while the node does not answer,"
+        " and while it catches up and its write-ahead log does not tell"
     )
 
 

@@ -30,8 +30,13 @@ class Consensus(BaseModel):
     )
     recorded: bool = Field(
         default=False,
-        description="whether it does not run, and this is what its write-ahead log has; the round is then unknown",
+        description="whether it does not run, and this is what its write-ahead log has; the round is then not known",
     )
+
+
+def latest(*signed: Signed | None) -> Signed | None:
+    """The latest of those that there are."""
+    return max(filter(None, signed), key=lambda one: (one.round, one.step), default=None)
 
 
 def read_consensus(document: object, validator: str) -> Consensus:

@@ -65,6 +65,15 @@ class Node:
         await asyncio.wait({self._asking}, timeout=None if self._told is None else PATIENCE)
         return self._last
 
+    async def now(self) -> NodeStatus | None:
+        """What the node says to a question that begins now: no earlier answer, and no answer that is on its way."""
+        if self._asking:
+            await asyncio.wait({self._asking})
+        if self._url:
+            self._asking = asyncio.create_task(self._ask())
+            await asyncio.wait({self._asking})
+        return self._last
+
     async def consensus(self, validator: str) -> Consensus | None:
         """Where the node's consensus is, and what it has of a validator there; None while it does not answer."""
         if not self._url:

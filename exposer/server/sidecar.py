@@ -11,10 +11,10 @@ from exposer import __version__
 from exposer.duration import parse_duration
 from exposer.server.bodies import Identity
 from exposer.server.changes import VolumeChanges
-from exposer.server.consensus import Consensus
+from exposer.server.consensus import Consensus, latest
 from exposer.server.fetches import Fetches
 from exposer.server.file import State
-from exposer.server.membership import Belonging
+from exposer.server.membership import Belonging, Membership
 from exposer.server.node import Node, NodeStatus
 from exposer.server.pace import longest_pause
 from exposer.server.phase import READY, STALLED, Phase, read_phase, rfc3339
@@ -77,7 +77,7 @@ class Sidecar:
         self._threads = Threads(1)
         self._stalled_after = parse_duration(settings.stalled_after) or math.inf
         self._files = Threads(1)
-        self._log = WriteAheadLog(self._root) if self._root else None
+        self._log = WriteAheadLog(self._root)
         self._told = ""
 
     async def ready(self, name: Awaited, wait: float | None, gone: asyncio.Future[None] | None = None) -> Verdict:
@@ -100,32 +100,47 @@ class Sidecar:
         Raises:
             ProblemError: the pod belongs to no network yet, or that cannot be told.
         """
-        try:
-            async with asyncio.timeout(LONGEST_LOOK):
-                found = await self._threads_of_belonging.run(self._belonging.look)
-        except TimeoutError:
-            found = Verdict(State.INCOMPLETE, "the volume does not answer")
+        looking = asyncio.create_task(self._belongs())
+        node, consensus = await self._consensus(validator) if validator else (await self._node(), None)
+        found = await looking
         if isinstance(found, Verdict):
             raise await self.problem("identity", found)
-        node = await self._node()
         return Identity(
             chain_id=found.chain_id,
             genesis_sha256=found.genesis_sha256,
             signed_height=found.signed_height,
             node=node,
-            consensus=await self._consensus(validator, node) if validator else None,
+            consensus=consensus,
         )
 
-    async def _consensus(self, validator: str, node: NodeStatus | None) -> Consensus | None:
-        """What the node says; what is in its log while it catches up, for then it says where it was."""
-        if not (self._log and node and node.catching_up):
-            return await self.node.consensus(validator)
+    async def _belongs(self) -> Membership | Verdict:
+        try:
+            async with asyncio.timeout(LONGEST_LOOK):
+                return await self._threads_of_belonging.run(self._belonging.look)
+        except TimeoutError:
+            return Verdict(State.INCOMPLETE, "the volume does not answer")
+
+    async def _consensus(self, validator: str) -> tuple[NodeStatus | None, Consensus | None]:
+        """The node, and what its consensus works on.
+
+        What the node had of the validator when it stopped is in its log: it has not read that while it catches up, and
+        is still reading it when it has just ceased to.
+        """
+        consensus = await self.node.consensus(validator)
+        node = await self.node.now()  # asked later, it does not say too early that it has ceased to
+        if node and node.catching_up:
+            consensus = Consensus(height=node.height + 1, round=0, recorded=True)
+        if not node or not consensus:
+            return node, consensus
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self._files.run(partial(self._log.recorded, validator, node.height))
+                recorded = await self._files.run(partial(self._log.latest, validator, consensus.height))
         except (OSError, ValueError) as error:  # a TimeoutError is an OSError
-            log.warning("what the node's consensus has recorded cannot be read: %s", error)
-            return None
+            if not consensus.recorded:
+                return node, consensus
+            log.warning("what the node's consensus had is not known, its log does not tell: %s", error)
+            return node, None
+        return node, consensus.model_copy(update={"signed": latest(consensus.signed, recorded)})
 
     async def synced(self, *, moving: bool = False) -> None:
         """Raises `ProblemError` unless the node has a block, is not catching up and does not stand still.

@@ -1,22 +1,26 @@
-"""What a node whose consensus does not run has of a validator: its write-ahead log, to which nobody writes then.
+"""The write-ahead log of a node's consensus: what the node had of each validator at the height that it works on.
 
-Format: CometBFT v0.34 to v0.38, ``consensus/wal.go`` (``WALEncoder``) and ``proto/tendermint/consensus/wal.proto``: of
-each ``TimedWALMessage`` a checksum, its length, and itself. The newest file is ``wal``; before it come ``wal.000``, ...
+Format: CometBFT v0.34 to v0.38, ``consensus/wal.go`` (``WALEncoder``), ``libs/autofile/group.go`` and
+``proto/tendermint/consensus/wal.proto``: of each ``TimedWALMessage`` a checksum, its length, and itself. Files are
+``wal.000``, ``wal.001``, ..., and the newest one is ``wal``. What peers send is in it as it came, true or not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 from exposer.protobuf import child, count
-from exposer.server.consensus import PRECOMMIT, PREVOTE, PROPOSAL, Consensus, Signed
+from exposer.server.consensus import PRECOMMIT, PREVOTE, PROPOSAL, Signed
 from exposer.server.pace import consensus_settings
-from exposer.stamps import read_regular, stamp
+from exposer.stamps import open_regular
 
-_LARGEST = 16 << 20
-"""Bytes of a file: a node begins the next one within seconds when it has 10 MiB (``libs/autofile/group.go``)."""
-_FILES = 8
-"""Files that are read for the beginning of a height."""
+_FILES = 16
+"""Files that are looked into for the beginning of a height; a node begins the next one at 10 MiB."""
+_LONGEST = 2 << 20
+"""Bytes of a message; a node writes none above one MiB."""
 _BEFORE = 8
 """Bytes before a message: its checksum, and in the last four its length."""
 _ENDED, _RECEIVED = 4, 2
@@ -25,73 +29,95 @@ _PROPOSAL, _PART, _VOTE = 3, 5, 6
 """What a ``Message`` has: a proposal, a part of the block that is proposed, or a vote."""
 _STEPS = {1: PREVOTE, 2: PRECOMMIT}
 """By the type of a vote."""
-_Place = tuple[int, int, int]  # height, round, step
-_NOWHERE: _Place = (0, 0, 0)
 _ANYBODY = b""
+"""Whose address stands for that of a proposal, which does not say who has made it."""
+_Place = tuple[int, int]  # round, step
+
+
+@dataclass
+class _Reading:
+    """How far a file has been read, and what was in it of the height that the node works on."""
+
+    offset: int = 0
+    ends: tuple[int, ...] = ()
+    """The first height that ends in it, behind a 0 where the log, or what was left of it, begins there."""
+    latest: dict[bytes, _Place] = field(default_factory=dict)
+
+    def go_on(self, stream: BufferedReader, height: int) -> None:
+        """Read what is new, up to a message that is cut or broken: what follows that is lost to the node too."""
+        stream.seek(self.offset)
+        while (message := _next(stream)) is not None:
+            self.offset = stream.tell()
+            if _kind(message) == _ENDED and not any(self.ends):
+                self.ends = (*self.ends[:1], count(child(message, _ENDED), 1))
+            elif _kind(message) == _RECEIVED:
+                for address, at, place in _signed(child(message, _RECEIVED, 1)):
+                    if at == height:
+                        self.latest[address] = max(place, self.latest.get(address, place))
+
+    def has_beginning(self, height: int, *, is_oldest: bool) -> bool:
+        """Whether the messages of the height begin in it: a 0 is in every file that was empty when its node started."""
+        return any(0 < end < height for end in self.ends) or (is_oldest and 0 in self.ends)
 
 
 class WriteAheadLog:
-    """The log in a node's ``home``. All here blocks: to be used in one thread at a time."""
+    """The log in a node's ``home``, which grows while its consensus runs. All here blocks: for one thread at a time."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path | None) -> None:
         self._home = home
-        self._seen: tuple[object, ...] = ()
-        self._latest: Mapping[bytes, _Place] | None = None
+        self._height = 0
+        self._readings: dict[tuple[int, int], _Reading] = {}
 
-    def recorded(self, validator: str, height: int) -> Consensus:
-        """What it has of a validator above ``height``, the node's newest block.
+    def latest(self, validator: str, height: int) -> Signed | None:
+        """The latest message of a validator at ``height``, the one that follows the node's newest block.
 
-        ``validator``: the address, 40 hex digits. A proposal does not say whose it is, so each counts as its own.
+        ``validator``: the address, 40 hex digits. A proposal may be anybody's, so each counts as its own.
 
         Raises:
-            ValueError: the log does not go back to that block.
+            ValueError: the log is not there, or does not go back to the beginning of that height.
             OSError: it cannot be read.
         """
-        files = [*islice(_files(self._home), _FILES)]
-        seen = (height, *(stamp(str(path)) for path in files))
-        if seen != self._seen:  # whoever likes may ask, and as often
-            self._latest, self._seen = _latest(files, height), seen
-        if self._latest is None:
-            raise ValueError("the log does not go back to the newest block")
-        found = (self._latest.get(address, _NOWHERE) for address in (bytes.fromhex(validator), _ANYBODY))
-        at, round_, step = max(*found, (height + 1, 0, 0))
-        return Consensus(height=at, round=0, signed=Signed(round=round_, step=step) if step else None, recorded=True)
+        self._turn_to(height)
+        found: list[_Place] = []
+        files, readings = _files(self._home) if self._home else [], self._readings
+        self._readings = {}
+        for path in files[:_FILES]:
+            with open_regular(path) as stream:
+                now = os.fstat(stream.fileno())
+                reading = readings.get(key := (now.st_dev, now.st_ino))
+                if reading is None or now.st_size < reading.offset:
+                    reading = _Reading()
+                reading.go_on(stream, height)
+            self._readings[key] = reading  # what has been read need not be read for the next who asks
+            found += (reading.latest[who] for who in (bytes.fromhex(validator), _ANYBODY) if who in reading.latest)
+            if reading.has_beginning(height, is_oldest=path == files[-1]):
+                return Signed(round=max(found)[0], step=max(found)[1]) if found else None
+        raise ValueError(f"it does not go back to the beginning of height {height}")
+
+    def _turn_to(self, height: int) -> None:
+        """Forget what was of another height; what is of a later one stands behind what has been read."""
+        if height < self._height:
+            self._readings.clear()
+        elif height > self._height:
+            for reading in self._readings.values():
+                reading.latest.clear()
+        self._height = height
 
 
-def _latest(files: Sequence[Path], height: int) -> Mapping[bytes, _Place] | None:
-    """Address -> the latest of its messages; None where the log has not all of those above ``height``."""
-    latest: dict[bytes, _Place] = {}
-    for path in files:
-        ended = []
-        for message in _messages(read_regular(path, _LARGEST)):
-            if _kind(message) == _ENDED:
-                ended.append(count(child(message, _ENDED), 1))
-            elif _kind(message) == _RECEIVED:
-                for address, place in _signed(child(message, _RECEIVED, 1)):
-                    latest[address] = max(place, latest.get(address, _NOWHERE))
-        if any(one <= height for one in ended):
-            return latest
-    return None if files else latest  # without any its consensus has never run on this volume
+def _files(home: Path) -> list[Path]:
+    """The files of the log, the newest first."""
+    newest = home / str(consensus_settings(home).get("wal_file", "data/cs.wal/wal"))
+    older = [path for path in newest.parent.glob(f"{newest.name}.*") if re.fullmatch(r"\.[0-9]{3,}", path.suffix)]
+    older.sort(key=lambda path: int(path.suffix[1:]), reverse=True)
+    return [newest, *older] if newest.exists() else older
 
 
-def _files(home: Path) -> Iterator[Path]:
-    """The files of the log, the newest first; raises ValueError where that is not known."""
-    if not (told := consensus_settings(home).get("wal_file")):
-        raise ValueError("config.toml does not tell where the log is")
-    newest = home / str(told)
-    if newest.exists():
-        yield newest
-    yield from sorted(newest.parent.glob(f"{newest.name}.[0-9]*"), key=lambda path: int(path.suffix[1:]), reverse=True)
-
-
-def _messages(content: bytes) -> Iterator[bytes]:
-    """Each ``WALMessage`` of a file, up to the first that is cut: what follows is lost to the node too."""
-    at = 0
-    while (begin := at + _BEFORE) < len(content):
-        at = begin + int.from_bytes(content[begin - 4 : begin])
-        if at > len(content):
-            return
-        yield child(content[begin:at], 2)
+def _next(stream: BufferedReader) -> bytes | None:
+    """The next ``WALMessage``; None where there is no whole one, or no true one."""
+    before = stream.read(_BEFORE)
+    length = int.from_bytes(before[4:])
+    message = stream.read(length) if 0 < length <= _LONGEST else b""
+    return child(message, 2) if message and len(message) == length else None
 
 
 def _kind(message: bytes) -> int:
@@ -99,15 +125,15 @@ def _kind(message: bytes) -> int:
     return message[0] >> 3 if message else 0
 
 
-def _signed(message: bytes) -> Iterator[tuple[bytes, _Place]]:
-    """The address of who has signed a message, and where."""
+def _signed(message: bytes) -> Iterator[tuple[bytes, int, _Place]]:
+    """The address of who has signed a message, its height, and its place there."""
     kind = _kind(message)
     if kind == _VOTE:
         vote = child(message, _VOTE, 1)
-        yield child(vote, 6), (count(vote, 2), count(vote, 3), _STEPS.get(count(vote, 1), PRECOMMIT))
+        yield child(vote, 6), count(vote, 2), (count(vote, 3), _STEPS.get(count(vote, 1), PRECOMMIT))
     elif kind == _PROPOSAL:
         proposal = child(message, _PROPOSAL, 1)
-        yield _ANYBODY, (count(proposal, 2), count(proposal, 3), PROPOSAL)
+        yield _ANYBODY, count(proposal, 2), (count(proposal, 3), PROPOSAL)
     elif kind == _PART:
         part = child(message, _PART)
-        yield _ANYBODY, (count(part, 1), count(part, 2), PROPOSAL)
+        yield _ANYBODY, count(part, 1), (count(part, 2), PROPOSAL)

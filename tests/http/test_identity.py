@@ -1,11 +1,15 @@
 """``/identity``: which network a pod belongs to, by what its steps committed, and how far its node is."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from node_log import ME, PRECOMMIT, ended, vote, write
 from sidecar_world import GENESIS, assert_problem, calling, commit, commit_all, contents, fill
 
 from exposer.records import NETWORK
@@ -81,6 +85,72 @@ async def test_what_is_no_address(tmp_path: Path) -> None:
     take(tmp_path)
     async with calling(tmp_path) as (client, _):
         assert_problem(await client.get("/identity?validator=me"), 400, "bad-request")
+
+
+@dataclass
+class Node:
+    """A stand-in for a node's RPC: whether it catches up at height 8, and what it has of the validator at height 9."""
+
+    catching_up: bool
+    prevotes: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request; what the node said first is no longer so when it is asked again."""
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        self.asked.append(path)
+        sync = {"latest_block_height": "8", "catching_up": self.catching_up}
+        votes = [{"round": 0, "prevotes": self.prevotes, "precommits": []}]
+        state = {"height/round/step": "9/1/1", "height_vote_set": votes}
+        body = json.dumps({"result": {"sync_info": sync} if path == "/status" else {"round_state": state}}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s" % (len(body), body))
+        writer.close()
+
+
+LOG = [ended(8), vote(9, 0, PRECOMMIT)]
+VOTE = f"Vote{{0:{ME[:12]} 9/00/SIGNED_MSG_TYPE_PREVOTE(Prevote) 634ADAF1F402"
+NOTHING = {"height": 9, "round": 1, "signed": None, "recorded": False}
+RECORDED = {"height": 9, "round": 0, "signed": {"round": 0, "step": 3}, "recorded": True}
+ASKED = {
+    "in-the-consensus": (Node(catching_up=False), [ended(8)], NOTHING),
+    "it-has-a-vote": (Node(False, [VOTE]), [ended(8)], NOTHING | {"signed": {"round": 0, "step": 2}}),
+    "it-has-not-read-its-log-again": (Node(catching_up=False), LOG, NOTHING | {"signed": {"round": 0, "step": 3}}),
+    "its-log-does-not-tell": (Node(catching_up=False), [], NOTHING),
+    "catching-up": (Node(catching_up=True), LOG, RECORDED),
+    "catching-up-and-nothing-in-the-log": (Node(catching_up=True), [ended(8)], RECORDED | {"signed": None}),
+    "catching-up-and-the-log-does-not-tell": (Node(catching_up=True), [], None),
+}
+
+
+@pytest.mark.parametrize(("node", "log", "expected"), ASKED.values(), ids=ASKED)
+async def test_what_a_node_has_of_a_validator(
+    tmp_path: Path, node: Node, log: list[bytes], expected: dict[str, Any] | None
+) -> None:
+    """Where its consensus runs the node says so, and its log has what it had before; else its log alone."""
+    take(tmp_path)
+    write(tmp_path, log)
+    async with await asyncio.start_server(node.serve, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        async with calling(tmp_path, status_url=f"http://{host}:{port}") as (client, _):
+            body = (await client.get(f"/identity?validator={ME}")).json()
+
+    assert body["consensus"] == expected
+
+
+async def test_a_node_that_stopped_taking_part_is_asked_anew(tmp_path: Path) -> None:
+    """An answer that is kept for others may be older than the node's restart: it waits for peers again by now."""
+    take(tmp_path)
+    write(tmp_path, LOG)
+    node = Node(catching_up=False)
+    async with await asyncio.start_server(node.serve, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        async with calling(tmp_path, status_url=f"http://{host}:{port}") as (client, _):
+            assert (await client.get("/identity")).json()["node"]["catching_up"] is False
+            node.catching_up = True
+            body = (await client.get(f"/identity?validator={ME}")).json()
+
+    assert body["consensus"] == RECORDED
+    assert node.asked[-1] == "/status"  # after its consensus, which it may have left between the two
 
 
 @pytest.mark.parametrize("damage", ["torn", "a-directory"])

@@ -257,6 +257,14 @@ def test_a_bring_up_that_takes_too_long_is_ended(network: Network) -> None:
     assert list(leftovers(network.state)) == []
 
 
+def test_what_is_waited_for_is_told(network: Network) -> None:
+    """A bring-up that has taken a part of its time says of each pod that is not ready what it does."""
+    ended = network.command("up", "--validators", "2", "--timeout", "1s")
+
+    assert ended.returncode == 124
+    assert "exposer up: not ready yet: cometbft-1-genesis-0: init-genesis running" in ended.stderr
+
+
 def test_a_network_in_the_background(network: Network) -> None:
     """--detach returns when all is up; the network is held by one process; down ends it, and deletes on request."""
     started = network.command("up", "--validators", "2", "--detach")

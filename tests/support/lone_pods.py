@@ -14,6 +14,8 @@ from live_network import get_json
 from step_process import run
 from waiting import LIMIT, eventually
 
+from exposer.errors import ExitCode
+
 _FIRST, _STEP = 21000, 20
 """Ports of the first pod, and how far the next one's are; each worker has a network of its own."""
 
@@ -81,6 +83,14 @@ class LonePod:
         """Its steps in their order; the first that fails, or the last."""
         done = run("init_validator" if self.number else "init_genesis", self.environment)
         return done if done.returncode else run("init_config", self.environment)
+
+    def refused(self, **more: str) -> str:
+        """What its first step says, with these variables, that has to be tried again."""
+        if not self.running:
+            self.sidecar()
+        done = run("init_validator" if self.number else "init_genesis", {**self.environment, **more})
+        assert done.returncode == ExitCode.TEMPORARY, done.stderr
+        return done.stderr
 
     def start(self) -> None:
         """Run its steps, beside its sidecar, and start its node."""

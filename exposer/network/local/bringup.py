@@ -167,6 +167,6 @@ class BringUp:
         await self.survey.wait_ready(at)
         if at.faucet_url and node:
             await self.survey.wait_faucet(at.faucet_url)
-        status = await self.survey.wait_status(at, node=node is not None, alone=lambda: bool(self.losses.errors))
+        status = await self.survey.wait_status(at, node=node is not None, alone=lambda: self.losses.has_lost(pod.chain))
         self.tell(Event(pod.name, "", "ready"))
         return status

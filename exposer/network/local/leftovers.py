@@ -22,6 +22,15 @@ def leftovers(state: Path) -> Iterator[int]:
             yield int(entry.name)
 
 
+def may_run(state: Path, holder: int | None) -> bool:
+    """Whether a process of this network runs; those of another user, its ``holder`` too, cannot be looked into."""
+    try:
+        unseen = holder is not None and Path(f"/proc/{holder}").stat().st_uid != os.geteuid()
+    except FileNotFoundError:
+        unseen = False
+    return unseen or any(leftovers(state))
+
+
 def kill_leftovers(state: Path, *, within: float = KILL_TIME) -> int:
     """Kill what an ``exposer up`` that was killed itself left running; how many there were.
 
@@ -44,8 +53,8 @@ def _belongs(pid: int, state: Path) -> bool:
     try:
         variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         mark = f"{MARK}=".encode()
-        told = next((Path(os.fsdecode(one.removeprefix(mark))) for one in variables if one.startswith(mark)), None)
-        return told is not None and (told == state or told.samefile(state))
+        given = next((Path(os.fsdecode(one.removeprefix(mark))) for one in variables if one.startswith(mark)), None)
+        return given is not None and (given == state or given.samefile(state))
     except OSError:  # it ended, or is another user's; or one of the directories is gone
         return False
 

@@ -43,6 +43,10 @@ class Losses:
         """Of the first failure; 0 where there was none."""
         return next((exit_code(error) for error in self.errors.values()), int(ExitCode.DONE))
 
+    def has_lost(self, chain: str) -> bool:
+        """Whether a pod of this chain is lost."""
+        return any(pod.name in self.errors for pod in self.plan.pods if pod.chain == chain)
+
     def refuse_another_genesis(self, pod: Pod) -> None:
         """Raises `MismatchError` where the steps of ``pod`` ended with another genesis than complete pods hold."""
         others = (one for one in self.plan.pods if one.name in self._complete and one.name not in self.errors)

@@ -44,7 +44,7 @@ _REFRESH, _LOOK = 1.0, 5.0
 
 
 _REMIND = 30.0
-"""Seconds after which lines say what is waited for."""
+"""Seconds, or a quarter of the limit, after which lines say what is waited for."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class _Run:
             bring_up = BringUp(plan, record, programs, supervisor, survey, losses, self._tell)
             bringing = asyncio.create_task(bring_up.run())
             try:
-                statuses = await self._until_complete(bringing)
+                statuses = await self._until_complete(bringing, losses)
                 if statuses is None:
                     return 128 + self._signal
                 supervisor.complete = True
@@ -145,30 +145,32 @@ class _Run:
         self._ended.set()
         self._shown.tell(Event("", "", "stopping", f"{signal.Signals(number).name}; once more kills at once"))
 
-    async def _until_complete(self, bringing: "asyncio.Task[list[PodStatus]]") -> list[PodStatus] | None:
+    async def _until_complete(
+        self, bringing: "asyncio.Task[list[PodStatus]]", losses: Losses
+    ) -> list[PodStatus] | None:
         """What all pods say when all is up; None when a signal came first."""
         ended = asyncio.create_task(self._ended.wait())
         with contextlib.ExitStack() as stack:
             stack.callback(ended.cancel)
-            until = time.monotonic() + self._limit
+            until, pause = time.monotonic() + self._limit, min(_REMIND, self._limit / 4)
             while not (bringing.done() or ended.done()) and (left := until - time.monotonic()) > 0:
-                await first_of(bringing, ended, within=min(left, _REMIND))
-                if left > _REMIND and not (bringing.done() or ended.done() or self._shown.live):
-                    for event in self._waiting():
+                await first_of(bringing, ended, within=min(left, pause))
+                if left > pause and not (bringing.done() or ended.done() or self._shown.live):
+                    for event in self._waiting(losses):
                         log.info("not ready yet: %s", self._at(event))
         if bringing.done():
             return bringing.result()
         if self._ended.is_set():
             return None
-        waiting = "".join(f"\n    {self._at(event)}" for event in self._waiting())
+        waiting = "".join(f"\n    {self._at(event)}" for event in self._waiting(losses))
         raise TimedOutError(
             f"the network is not up after {self._limit:g} s; the logs in {self._options.state.root} tell more, "
             f"--timeout gives it longer; not ready:{waiting}"
         )
 
-    def _waiting(self) -> list[Event]:
-        """What each pod does that is not ready."""
-        return [event for event in self._doing.values() if event.what != "ready"]
+    def _waiting(self, losses: Losses) -> list[Event]:
+        """What each pod does that is not ready, and may become so."""
+        return [event for pod, event in self._doing.items() if event.what != "ready" and pod not in losses.errors]
 
     def _tell(self, event: Event) -> None:
         """Keep what each pod does, for who asks why it takes so long, and show it."""

@@ -110,8 +110,8 @@ KNOWN = {
     "nobody-else-signs": ([member(0, 9, (10, 0))], (10, 0, 0)),
     "a-new-pod-catches-up": ([member(9, 9, (10, 0)), member(0, 3)], (10, 0, 0)),
     "a-new-pod-has-no-node": ([member(9, 9, (10, 0)), member()], (10, 0, 0)),
-    "all-wait-for-this-pod": ([waiting(10, 9, (2, 3)), waiting(9, 9), NEW], (10, 2, 3)),
-    "all-wait-and-have-nothing-of-it": ([waiting(9, 9)], (10, 0, 0)),
+    "all-wait-for-this-pod": ([waiting(10, 9, (2, 3)), waiting(9, 9), waiting(9, 8, (4, 3))], (10, 2, 3)),
+    "all-wait-and-have-nothing-of-it": ([waiting(9, 9), waiting(9, 9), member()], (10, 0, 0)),
     "one-waits-and-is-behind": ([member(20, 20, (21, 1)), waiting(9, 9, (4, 3))], (21, 1, 0)),
     "one-that-is-down-for-long": ([member(999, 999, (1000, 0)), member(9)], (1000, 0, 0)),
 }
@@ -131,7 +131,11 @@ UNKNOWN: dict[str, list[Said]] = {
     "it-catches-up-and-an-earlier-exposer-says-where-it-was": [
         member(9, 9, consensus={"height": 10, "round": 0, "signed": None})
     ],
-    "it-waits-and-is-behind-its-own-signing-state": [waiting(20, 9)],
+    "it-waits-and-is-behind-its-own-signing-state": [waiting(20, 9), waiting(9, 9), waiting(9, 9)],
+    "some-wait-and-one-is-not-there": [waiting(9, 9), waiting(9, 9), NEW],
+    "some-wait-and-one-is-silent": [waiting(9, 9), waiting(9, 9), waiting(9, 9), (502, {})],
+    "one-waits-that-has-not-signed": [waiting(0, 7)],
+    "one-waits-for-its-first-block-and-one-is-silent": [waiting(0, 0), (502, {})],
     "it-has-just-joined-again": [member(9, 0, (1, 0))],
     "its-signing-state-is-damaged": [member(9, 9, (10, 0)), member(None, 9, (10, 0))],
     "a-chain-that-nobody-follows-to-its-end": [member(0, 7)],

@@ -461,13 +461,23 @@ def test_more_validators_restart_nobody(tmp_path: Path) -> None:
     assert templates[1] == templates[2]
 
 
-def test_whose_pods_are_replaced_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A rendering over another one names the StatefulSets whose pods it changes, where there are any."""
-    output, told = tmp_path / "out", "where this is applied over the former rendering, pods are replaced: "
-    for text in ("", "", "    metrics: true\n"):
-        assert main(["render", "k8s", str(network(tmp_path, f"{text}{FAUCET}")), "-o", str(output)]) == 0
-        said = capsys.readouterr().err
-        assert (f"{told}cosmoshub-4-genesis, cosmoshub-4-validator\n" in said) == (told in said) == bool(text)
+@pytest.mark.parametrize(
+    ("storage", "told"),
+    [("", "stay as they are until you delete them"), ("kubernetes: {storage: {size: 1Gi}}\n", "are replaced")],
+)
+def test_what_becomes_of_pods_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], storage: str, told: str
+) -> None:
+    """A rendering over another one says it of each StatefulSet whose pods are other ones in it."""
+    output = tmp_path / "out"
+    said = []
+    for text in ("", "    metrics: true\n"):
+        assert main(["render", "k8s", str(network(tmp_path, f"{text}{FAUCET}{storage}")), "-o", str(output)]) == 0
+        said.append(capsys.readouterr().err)
+
+    assert "StatefulSet" not in said[0]
+    for pods in ("genesis", "validator"):
+        assert f"over the former rendering: StatefulSet cosmoshub-4-{pods}: its pods {told}\n" in said[1]
 
 
 def test_every_input_of_a_step_is_fixed_or_may_change(tmp_path: Path) -> None:
