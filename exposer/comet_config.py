@@ -97,6 +97,15 @@ def _check_peers(peers: str) -> None:
         check_address(address)
 
 
+def is_peer(text: str) -> bool:
+    """Whether a node can dial it: ``ID@host:port``."""
+    try:
+        _check_peers(text)
+    except ValueError:
+        return False
+    return text != "" and "," not in text
+
+
 def _check_ids(ids: str) -> None:
     if not all(map(_is_id, _listed(ids))):
         raise ValueError("write node ids of 40 hex digits in lower case, with commas between them")

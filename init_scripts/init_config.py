@@ -22,6 +22,7 @@ from init_scripts.binary import ChainBinary
 from init_scripts.dialect import Dialect
 from init_scripts.join import GENESIS
 from init_scripts.leader import fetch_node_id, refuse_another_genesis
+from init_scripts.members import PEERS
 from init_scripts.node_config import ConfigSettings, joining, running
 from init_scripts.overrides import FILES
 from init_scripts.patching import Wishes, patch_genesis
@@ -51,7 +52,8 @@ def make(settings: ConfigSettings, transaction: Transaction) -> None:
     if GENESIS not in newest_artifacts(read_records(home)):
         raise BadInputError(f"no step has made {GENESIS} on this volume; run init-genesis or init-validator first")
     leader = _leader(settings, transaction) if settings.genesis_host else ""
-    asked = [joining(settings, f"{leader}@{settings.leader_node}:{settings.genesis_p2p_port}" if leader else "")]
+    first = f"{leader}@{settings.leader_node}:{settings.genesis_p2p_port}" if leader else ""
+    asked = [joining(settings, first or str(_facts(home).get(PEERS, "")))]
     found: Callable[[str], Path] = transaction.found
     if settings.step_script:
         found = partial(Path, stage)

@@ -21,6 +21,7 @@ from init_scripts.dialect import Dialect
 from init_scripts.founder import empty, find_network, refuse_stranger
 from init_scripts.gentx import forget_keyring
 from init_scripts.join import GENESIS, JoinerSettings, join, resume_signing
+from init_scripts.members import peers_of
 from init_scripts.scratch import scratch
 from init_scripts.script import run_script
 from init_scripts.scripted_home import judge_home, make_home
@@ -166,7 +167,7 @@ def make(settings: GenesisSettings, transaction: Transaction) -> None:
         return
     if members:  # what was made is what they have, patched as it is
         resume_signing(settings, transaction.stage, key, settings.exposers, known=members)
-        facts = {**facts, NETWORK: settings.chain_id}
+        facts = {**facts, NETWORK: settings.chain_id, **peers_of(members)}
     transaction.commit(state=[SIGNING_STATE, *of_the_node(transaction.stage)], facts=facts)
 
 

@@ -17,7 +17,7 @@ from exposer.volume import Transaction
 from init_scripts import cometbft, cosmos
 from init_scripts.backoff import SYSTEM, Clock, Patience
 from init_scripts.leader import Expected, download_genesis
-from init_scripts.members import Answers, Exposer, Member, ask_others, places
+from init_scripts.members import Answers, Exposer, Member, ask_others, peers_of, places
 from init_scripts.scripted_home import make_home
 from init_scripts.settings import AskingSettings, IdentitySettings, parse_url
 from init_scripts.signing_state import PATH as SIGNING_STATE
@@ -91,7 +91,7 @@ def join(
     judge(path)
     resume_signing(settings, transaction.stage, key, [*(one.url for one in sources), *settings.exposers], known=known)
     state = [SIGNING_STATE, *of_the_node(transaction.stage)]
-    transaction.commit(state=state, facts={**facts, NETWORK: settings.chain_id})
+    transaction.commit(state=state, facts={**facts, NETWORK: settings.chain_id, **peers_of(known)})
 
 
 def _serving(settings: JoinerSettings, sources: Sequence[Exposer]) -> Exposer:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpcore
 
 from exposer.client import Client, base_url
+from exposer.comet_config import is_peer
 from exposer.credentials import Credentials
 from exposer.dialer import look_up
 from exposer.documents import DocumentError, parse_object
@@ -31,6 +32,9 @@ _CLIP = 200  # characters of a server's own words
 _LOOK_UP = 10.0  # seconds
 _ANSWER = 9.0  # seconds; the exposer asks its node for up to four, then looks into its log for two
 _AWAY = 10  # heights; whoever has not signed for as many is taken for one that does not run
+PEERS = "peers"
+"""The fact that tells a genesis pod how to dial nodes of the network that it has joined again."""
+_PEERS = 10  # nodes that are dialled until a connection stands, whatever becomes of it
 _BACKOFF = Backoff(first=0.1, cap=1.0)
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 T = TypeVar("T")
@@ -51,6 +55,7 @@ class Member:
     block, 0 while that does not answer. ``position``: the latest place at which the validator that was asked for may
     have signed, as far as this pod's node has ever said. It ``has_told`` all that it knows of that where its node takes
     part in the consensus, or waits for that and its exposer has read its log; in the first case it ``is_current``, too.
+    ``peer`` is how its node is dialled, where it says so.
     """
 
     exposer: Exposer
@@ -62,6 +67,7 @@ class Member:
     position: Position | None = None
     is_current: bool = False
     has_told: bool = False
+    peer: str = ""
 
     def withholds(self, newest: Position | None) -> bool:
         """Whether it may know later messages than ``newest``, the latest place that is known, and does not say so.
@@ -114,6 +120,12 @@ class Answers:
 def places(members: Iterable[Member]) -> str:
     """Their places, for people."""
     return ", ".join(member.place for member in members)
+
+
+def peers_of(members: Iterable[Member]) -> dict[str, str]:
+    """The fact that tells how their nodes are dialled, of some of them: nodes tell each other of the rest."""
+    peers = sorted({member.peer for member in members if member.peer})[:_PEERS]
+    return {PEERS: ",".join(peers)} if peers else {}
 
 
 def ask_others(
@@ -250,6 +262,7 @@ def _read(exposer: Exposer, place: str, body: dict[str, Any]) -> Member:
         position=position,
         is_current=position is not None and not recorded,
         has_told=position is not None,
+        peer=peer if is_peer(peer := str(body.get("peer") or "")) else "",
     )
 
 

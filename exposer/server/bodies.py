@@ -49,6 +49,9 @@ class Identity(BaseModel):
     signed_height: int | None = Field(
         description="the height up to which the pod's validator may have signed; null where that cannot be read"
     )
+    peer: str | None = Field(
+        description="how other nodes dial this one, `ID@host:port`; null where its files do not say"
+    )
     node: NodeStatus | None = Field(description="null while the node does not answer")
     consensus: Consensus | None = Field(
         description="what its consensus works on, where `?validator=` asks for it; null while the node does not answer,"

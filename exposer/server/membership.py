@@ -7,11 +7,13 @@ genesis was damaged still belongs to its network.
 import json
 from dataclasses import dataclass
 
-from exposer.documents import GenesisFacts, check_genesis
+from exposer.comet_config import is_peer
+from exposer.documents import DocumentError, GenesisFacts, check_genesis, parse_node_id
 from exposer.errors import MismatchError
 from exposer.records import NETWORK, Record
 from exposer.server.file import State, WatchedFile
 from exposer.server.ledger import LAST_STEP, Ledger
+from exposer.server.pace import node_settings
 from exposer.server.settings import ChainFiles
 from exposer.server.view import Verdict
 from exposer.stamps import UnfitError, read_regular
@@ -22,11 +24,12 @@ _LIMIT = 1 << 16  # bytes; a signing state with its last vote has less than 1,00
 
 @dataclass(frozen=True)
 class Membership:
-    """A pod's network, and the height up to which its validator has signed; None is unknown."""
+    """A pod's network, up to which height its validator has signed, and how its node is dialled; None is unknown."""
 
     chain_id: str
     genesis_sha256: str
     signed_height: int | None
+    peer: str | None
 
 
 class Belonging:
@@ -54,7 +57,7 @@ class Belonging:
         named = [str(record.facts[NETWORK]) for record in records if NETWORK in record.facts]
         committed = self._ledger.artifact(genesis.path, records)
         if committed and named:
-            return Membership(named[-1], committed.sha256, self._signed_height())
+            return Membership(named[-1], committed.sha256, self._signed_height(), self._peer())
         if committed and any(record.step == LAST_STEP for record in records):  # by an earlier version
             return self._judge(genesis, committed.sha256)
         return Verdict(State.NOT_READY, "this pod belongs to no network yet")
@@ -64,7 +67,19 @@ class Belonging:
         if sight.value is None:  # but for a genesis that is not there, nobody can say that there is none
             missing = sha256 is None and sight.state is State.NOT_READY and not genesis.path.exists()
             return Verdict(State.NOT_READY if missing else State.INCOMPLETE, sight.reason)
-        return Membership(sight.value.chain_id, sha256 or sight.sha256, self._signed_height())
+        return Membership(sight.value.chain_id, sha256 or sight.sha256, self._signed_height(), self._peer())
+
+    def _peer(self) -> str | None:
+        """The node's id and the address that it tells its peers, as they write it; None where there is none."""
+        root, document = self._files.root, self._files.node_id
+        address = node_settings(root, "p2p").get("external_address") if root else None
+        if not (document and address):
+            return None
+        try:
+            peer = f"{parse_node_id(read_regular(document, _LIMIT))}@{address}"
+        except (OSError, DocumentError):
+            return None
+        return peer if is_peer(peer) else None
 
     def _signed_height(self) -> int | None:
         """The height of the signing state; None where it cannot be read, so that it may be any."""

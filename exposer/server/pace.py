@@ -36,7 +36,7 @@ def longest_pause(root: Path | None, height: int) -> float:
     application = _read(root / "config/app.toml")
     if height and _halted(application, height):
         return math.inf
-    told = consensus_settings(root)
+    told = node_settings(root, "consensus")
     commit, interval = (_seconds(told.get(name)) for name in ("timeout_commit", "create_empty_blocks_interval"))
     if height and told.get("create_empty_blocks") is False and not interval:
         return math.inf
@@ -44,10 +44,10 @@ def longest_pause(root: Path | None, height: int) -> float:
     return _BLOCKS * (commit + (interval if height else 0.0) + sum(waits))
 
 
-def consensus_settings(home: Path) -> dict[str, Any]:
-    """What the node's config.toml says of its consensus; nothing where it cannot be read."""
-    told = _read(home / "config/config.toml").get("consensus")
-    return told if isinstance(told, dict) else {}
+def node_settings(home: Path, table: str) -> dict[str, Any]:
+    """A table of the node's config.toml; nothing where it cannot be read."""
+    found = _read(home / "config/config.toml").get(table)
+    return found if isinstance(found, dict) else {}
 
 
 def _halted(application: dict[str, Any], height: int) -> bool:

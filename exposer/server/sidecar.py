@@ -109,6 +109,7 @@ class Sidecar:
             chain_id=found.chain_id,
             genesis_sha256=found.genesis_sha256,
             signed_height=found.signed_height,
+            peer=found.peer,
             node=node,
             consensus=consensus,
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from exposer.protobuf import child, count
 from exposer.server.consensus import PRECOMMIT, PREVOTE, PROPOSAL, Signed
-from exposer.server.pace import consensus_settings
+from exposer.server.pace import node_settings
 from exposer.stamps import open_regular
 
 _FILES = 16
@@ -106,7 +106,7 @@ class WriteAheadLog:
 
 def _files(home: Path) -> list[Path]:
     """The files of the log, the newest first."""
-    newest = home / str(consensus_settings(home).get("wal_file", "data/cs.wal/wal"))
+    newest = home / str(node_settings(home, "consensus").get("wal_file", "data/cs.wal/wal"))
     older = [path for path in newest.parent.glob(f"{newest.name}.*") if re.fullmatch(r"\.[0-9]{3,}", path.suffix)]
     older.sort(key=lambda path: int(path.suffix[1:]), reverse=True)
     return [newest, *older] if newest.exists() else older

@@ -39,6 +39,7 @@ async def test_a_pod_belongs_to_the_network_of_its_genesis(tmp_path: Path, finis
         "chain_id": "test-1",
         "genesis_sha256": DIGEST,
         "signed_height": 0,
+        "peer": None,
         "node": None,
         "consensus": None,
     }
@@ -78,6 +79,21 @@ async def test_how_far_it_has_signed(tmp_path: Path, state: object, signed: int 
     (tmp_path / "data/priv_validator_state.json").write_text(json.dumps(state))
     async with calling(tmp_path) as (client, _):
         assert (await client.get("/identity")).json()["signed_height"] == signed
+
+
+@pytest.mark.parametrize(
+    ("address", "known"),
+    [('"v-0.peers:26656"', True), ('""', False), ('"a,b:1"', False), ("7", False), ('"v-0', False)],
+)
+async def test_how_its_node_is_dialled(tmp_path: Path, address: str, *, known: bool) -> None:
+    """By its id, at the address that it tells its peers, where its files have both and a node takes them."""
+    node = json.loads((fill(tmp_path) / "node_id.json").read_bytes())["node_id"]
+    (tmp_path / "config/config.toml").write_text(f"[p2p]\nexternal_address = {address}\n", encoding="utf-8")
+    async with calling(tmp_path) as (client, _):
+        assert (await client.get("/identity")).json()["peer"] == (f"{node}@v-0.peers:26656" if known else None)
+    (tmp_path / "config/node_id.json").unlink()
+    async with calling(tmp_path) as (client, _):
+        assert (await client.get("/identity")).json()["peer"] is None
 
 
 async def test_what_is_no_address(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -40,7 +41,8 @@ def genesis_pod(base: dict[str, str], home: Path, *exposers: str) -> dict[str, s
 def validator_pod(base: dict[str, str], home: Path, leader: str, ordinal: int = 0) -> dict[str, str]:
     """The environment of a validator pod with this home."""
     common = {name: value for name, value in base.items() if name != "GENESIS_PATCH"}
-    return {**common, "CHAIN_DIR": str(home), "HOSTNAME": f"v-{ordinal}", "GENESIS_HOST": leader}
+    own = {"HOSTNAME": f"v-{ordinal}", "EXTERNAL_ADDRESS": f"v-{ordinal}.peers:26656"}
+    return {**common, **own, "CHAIN_DIR": str(home), "GENESIS_HOST": leader}
 
 
 def init(pod: dict[str, str], *arguments: str) -> CompletedProcess[str]:
@@ -85,6 +87,14 @@ def test_a_lost_volume_gets_its_network_again(
     assert _public(again) == _public(leader)
     with running(again) as sidecar:
         assert json.loads(sidecar.get("/identity")[1])["genesis_sha256"] == digest(leader)
+
+    homes = [leader.parent / f"validator-{ordinal}" for ordinal in range(PODS - 1)]
+    ids = [json.loads((home / "config/node_id.json").read_bytes())["node_id"] for home in homes]
+    dialled = {f"{node}@v-{ordinal}.peers:26656" for ordinal, node in enumerate(ids)}
+    assert _dialled(leader) == {""}  # others dial it, and find it at a place that stays
+    assert _dialled(again) == dialled
+    assert run("init_config", {**genesis_pod(base, again, *exposers), "METRICS": "true"}).returncode == 0
+    assert _dialled(again) == dialled
 
 
 def test_the_same_genesis_made_again(base: dict[str, str], tmp_path: Path) -> None:
@@ -186,6 +196,12 @@ def test_what_is_no_exposer(base: dict[str, str], tmp_path: Path, exposers: str)
 
     assert done.returncode == 3
     assert "PEER_EXPOSERS" in done.stderr
+
+
+def _dialled(home: Path) -> set[str]:
+    """Whom a pod's node dials."""
+    config = tomllib.loads((home / "config/config.toml").read_text(encoding="utf-8"))
+    return set(config["p2p"]["persistent_peers"].split(","))
 
 
 def _public(home: Path) -> object:

@@ -59,6 +59,7 @@ class LonePod:
             "HOSTNAME": f"lone-validator-{self.number - 1}" if self.number else "lone-genesis-0",
             "HOME": str(self.directory),
             "BIND_HOST": "127.0.0.1",
+            "EXTERNAL_ADDRESS": f"127.0.0.1:{self.port(1)}",
             **ports,
         }
         if self.number:
