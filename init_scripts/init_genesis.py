@@ -127,9 +127,9 @@ class GenesisSettings(JoinerSettings, CommissionSettings):
         return default_stake(credit, self.denom) if credit.get(self.denom, 0) >= STAKE_SHARE else stake
 
     @property
-    def others(self) -> int:
-        """The validator pods."""
-        return self.num_validators - 1
+    def others(self) -> int | None:
+        """The validator pods; where none are named, their number was not."""
+        return self.num_validators - 1 or None
 
     @property
     def whole(self) -> bool:

@@ -166,10 +166,12 @@ def resume_signing(
     may_run = answers.newest and not _is_known(settings, answers)
     if lost or not answers.members or (answers.silent and not answers.is_current) or may_run:
         where = "; ".join(filter(None, [places(lost), str(answers)])) or ", ".join(targets)
-        reason = (
-            f"the network may be running, and these do not say at which height and round ({where}): this pod's key is "
-            "derived and its volume is new, so it could sign twice"
+        what = (
+            f"no node takes part in the consensus, and not all other pods say what they have ({where})"
+            if answers.members and not lost and not answers.silent
+            else f"the network may be running, and these do not say at which height and round ({where})"
         )
+        reason = f"{what}: this pod's key is derived and its volume is new, so it could sign twice"
         if not settings.force:
             raise TemporaryError(
                 f"{reason}. Start those nodes, or restore this pod's volume. If they will never run again, "
@@ -198,7 +200,8 @@ def _is_enough(settings: JoinerSettings, answers: Answers, spent: float, *, sett
 
 def _is_known(settings: JoinerSettings, answers: Answers) -> bool:
     """Whether nobody can be further than who has answered: a node that runs is at the tip, others may be behind."""
-    everybody = settings.others is not None and len(answers.members) >= settings.others
+    told = {member.peer or member.place for member in answers.members if member.has_told}
+    everybody = settings.others is not None and len(told) >= settings.others
     return answers.is_current or (everybody and not answers.silent and not answers.absent)
 
 

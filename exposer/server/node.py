@@ -46,6 +46,7 @@ class Node:
         self._url = url.rstrip("/").removesuffix("/status")
         self._client: httpx.AsyncClient | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
         self._told: float | None = None
         self._last: NodeStatus | None = None
         self._first: int | None = None
@@ -66,12 +67,12 @@ class Node:
         return self._last
 
     async def now(self) -> NodeStatus | None:
-        """What the node says to a question that begins now: no earlier answer, and no answer that is on its way."""
-        if self._asking:
-            await asyncio.wait({self._asking})
-        if self._url:
-            self._asking = asyncio.create_task(self._ask())
-            await asyncio.wait({self._asking})
+        """What the node says to a question that begins later than this; all who wait for the next one share it."""
+        if not self._url:
+            return None
+        if self._next is None:
+            self._next = asyncio.create_task(self._ask_next(self._asking))
+        await asyncio.wait({self._next})
         return self._last
 
     async def consensus(self, validator: str) -> Consensus | None:
@@ -88,11 +89,18 @@ class Node:
 
     async def close(self) -> None:
         """Close the connection to the node."""
-        if self._asking:
-            self._asking.cancel()
-            await asyncio.wait({self._asking})
+        for task in filter(None, (self._asking, self._next)):
+            task.cancel()
+            await asyncio.wait({task})
         if self._client:
             await self._client.aclose()
+
+    async def _ask_next(self, former: asyncio.Task[None] | None) -> None:
+        """Ask once the ``former`` question is over; whoever comes from then on waits for another one."""
+        if former:
+            await asyncio.wait({former})
+        self._asking, self._next = self._next, None
+        await self._ask()
 
     async def _ask(self) -> None:
         try:

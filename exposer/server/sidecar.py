@@ -78,6 +78,7 @@ class Sidecar:
         self._stalled_after = parse_duration(settings.stalled_after) or math.inf
         self._files = Threads(1)
         self._log = WriteAheadLog(self._root)
+        self._threads_of_log = Threads(1)
         self._told = ""
 
     async def ready(self, name: Awaited, wait: float | None, gone: asyncio.Future[None] | None = None) -> Verdict:
@@ -130,13 +131,16 @@ class Sidecar:
         consensus = await self.node.consensus(validator)
         node = await self.node.now()  # asked later, it does not say too early that it has ceased to
         if node and node.catching_up:
-            consensus = Consensus(height=node.height + 1, round=0, recorded=True)
-        if not node or not consensus:
-            return node, consensus
+            height = max(node.height + 1, consensus.height if consensus else 0)
+            consensus = Consensus(height=height, round=0, recorded=True)
+        if not node or not consensus or consensus.height < node.height:  # it was at the height where it began
+            return node, None
         try:
             async with asyncio.timeout(_PATIENCE):
-                recorded = await self._files.run(partial(self._log.latest, validator, consensus.height))
-        except (OSError, ValueError) as error:  # a TimeoutError is an OSError
+                recorded = await self._threads_of_log.run(partial(self._log.latest, validator, consensus.height))
+        except TimeoutError:
+            return node, None  # who asks again gets what has been read by then
+        except (OSError, ValueError) as error:
             if not consensus.recorded:
                 return node, consensus
             log.warning("what the node's consensus had is not known, its log does not tell: %s", error)

@@ -105,10 +105,11 @@ async def test_what_is_no_address(tmp_path: Path) -> None:
 
 @dataclass
 class Node:
-    """A stand-in for a node's RPC: whether it catches up at height 8, and what it has of the validator at height 9."""
+    """A stand-in for a node's RPC: whether it catches up at height 8, and what its consensus, at 9, has."""
 
     catching_up: bool
     prevotes: list[str] = field(default_factory=list)
+    working: int = 9
     asked: list[str] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -117,7 +118,7 @@ class Node:
         self.asked.append(path)
         sync = {"latest_block_height": "8", "catching_up": self.catching_up}
         votes = [{"round": 0, "prevotes": self.prevotes, "precommits": []}]
-        state = {"height/round/step": "9/1/1", "height_vote_set": votes}
+        state = {"height/round/step": f"{self.working}/1/1", "height_vote_set": votes}
         body = json.dumps({"result": {"sync_info": sync} if path == "/status" else {"round_state": state}}).encode()
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s" % (len(body), body))
         writer.close()
@@ -134,6 +135,12 @@ ASKED = {
     "its-log-does-not-tell": (Node(catching_up=False), [], NOTHING),
     "catching-up": (Node(catching_up=True), LOG, RECORDED),
     "catching-up-and-nothing-in-the-log": (Node(catching_up=True), [ended(8)], RECORDED | {"signed": None}),
+    "it-caught-up-between-the-two-questions": (Node(catching_up=False, working=5), [ended(8)], None),
+    "catching-up-before-its-first-block": (
+        Node(catching_up=True, working=1000),  # the initial height of its genesis
+        [ended(0), vote(1000, 0, PRECOMMIT)],
+        RECORDED | {"height": 1000},
+    ),
     "catching-up-and-the-log-does-not-tell": (Node(catching_up=True), [], None),
 }
 

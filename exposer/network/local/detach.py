@@ -5,11 +5,13 @@ import os
 import select
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from exposer.ending import exit_code_of
+from exposer.errors import ExitCode
 
 Run = Callable[[Callable[[int], None]], int]
 """A program; it calls its argument with its exit code so far when it is ready, and returns its exit code."""
@@ -67,7 +69,11 @@ def _run(log: Path, run: Run, writer: int) -> int:
         os.dup2(nothing.fileno(), 0)
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    code = exit_code_of(lambda: run(partial(_say_ready, writer)))
+    try:
+        code = exit_code_of(lambda: run(partial(_say_ready, writer)))
+    except BaseException:  # noqa: BLE001 - the end of the process: nobody above could report it
+        traceback.print_exc()
+        code = int(ExitCode.FAULT)
     sys.stdout.flush()
     sys.stderr.flush()
     return code

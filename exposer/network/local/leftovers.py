@@ -22,15 +22,6 @@ def leftovers(state: Path) -> Iterator[int]:
             yield int(entry.name)
 
 
-def may_run(state: Path, holder: int | None) -> bool:
-    """Whether a process of this network runs; those of another user, its ``holder`` too, cannot be looked into."""
-    try:
-        unseen = holder is not None and Path(f"/proc/{holder}").stat().st_uid != os.geteuid()
-    except FileNotFoundError:
-        unseen = False
-    return unseen or any(leftovers(state))
-
-
 def kill_leftovers(state: Path, *, within: float = KILL_TIME) -> int:
     """Kill what an ``exposer up`` that was killed itself left running; how many there were.
 

@@ -178,21 +178,18 @@ class State:
         if not self.lock.exists():
             return None
         with _locked(self.lock) as lock:
-            return None if lock else self.written_holder()
+            return None if lock else self._written_holder()
 
     def delete(self) -> None:
         """Delete the network; to be called while it is held."""
         shutil.rmtree(self.root)
 
-    def written_holder(self) -> int | None:
-        """The process id of the last ``exposer up``, whether or not it still runs."""
-        if not self.lock.exists():
-            return None
+    def _written_holder(self) -> int | None:
         text = self.lock.read_text(encoding="ascii", errors="replace")
         return int(text) if text.isdecimal() else None
 
     def _holder_text(self) -> str:
-        pid = self.written_holder()
+        pid = self._written_holder()
         return f" (process {pid})" if pid else ""
 
 

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from exposer.errors import BadInputError
 from exposer.network.cause import briefly, cause_of, plain, tells_cause
-from exposer.network.local.leftovers import may_run
+from exposer.network.local.leftovers import leftovers
 from exposer.network.local.log_file import log_tail
 from exposer.network.local.pods_table import pods_table
 from exposer.network.local.state import Record, State
@@ -28,7 +28,7 @@ def status(state: State, out: TextIO, *, as_json: bool) -> None:
         raise BadInputError(
             f"there is no network in {state.root}; start one with exposer up, or name its directory with --state"
         )
-    runs = may_run(state.root, state.written_holder())  # else what answers at these ports is somebody else's
+    runs = any(leftovers(state.root))  # else what answers at these ports is somebody else's
     asked = asyncio.run(_ask(record)) if runs else map(stopped, record.pods)
     pods = [_with_reason(pod, state) for pod in genesis_first(asked)]
     out.write(json.dumps(report(pods), indent=2) + "\n" if as_json else pods_table(pods))

@@ -30,6 +30,7 @@ from init_scripts.signing_state import Position
 
 CONTENT = b'{"chain_id": "a-1", "genesis_time": "2026-01-01T00:00:00Z", "validators": []}'
 OWN = hashlib.sha256(CONTENT).hexdigest()
+PEER = f"{'a' * 40}@v-0:26656"
 NEW = (503, {"code": "not-ready"})
 Said = tuple[int, dict[str, Any]]
 
@@ -56,10 +57,10 @@ def member(
     return 200, said | more
 
 
-def waiting(signed: int, node: int, latest: tuple[int, int] | None = None) -> Said:
+def waiting(signed: int, node: int, latest: tuple[int, int] | None = None, **more: Any) -> Said:
     """The answer of one whose node waits for a peer, with what its log has of the validator above its newest block."""
     vote = {"round": latest[0], "step": latest[1]} if latest else None
-    return member(signed, node, consensus={"height": node + 1, "round": 0, "signed": vote, "recorded": True})
+    return member(signed, node, consensus={"height": node + 1, "round": 0, "signed": vote, "recorded": True}, **more)
 
 
 @contextmanager
@@ -111,7 +112,7 @@ KNOWN = {
     "a-new-pod-catches-up": ([member(9, 9, (10, 0)), member(0, 3)], (10, 0, 0)),
     "a-new-pod-has-no-node": ([member(9, 9, (10, 0)), member()], (10, 0, 0)),
     "all-wait-for-this-pod": ([waiting(10, 9, (2, 3)), waiting(9, 9), waiting(9, 8, (4, 3))], (10, 2, 3)),
-    "all-wait-and-have-nothing-of-it": ([waiting(9, 9), waiting(9, 9), member()], (10, 0, 0)),
+    "all-wait-and-have-nothing-of-it": ([waiting(9, 9), waiting(9, 9), waiting(0, 7)], (10, 0, 0)),
     "one-waits-and-is-behind": ([member(20, 20, (21, 1)), waiting(9, 9, (4, 3))], (21, 1, 0)),
     "one-that-is-down-for-long": ([member(999, 999, (1000, 0)), member(9)], (1000, 0, 0)),
 }
@@ -135,6 +136,8 @@ UNKNOWN: dict[str, list[Said]] = {
     "some-wait-and-one-is-not-there": [waiting(9, 9), waiting(9, 9), NEW],
     "some-wait-and-one-is-silent": [waiting(9, 9), waiting(9, 9), waiting(9, 9), (502, {})],
     "one-waits-that-has-not-signed": [waiting(0, 7)],
+    "some-wait-and-one-has-no-node": [waiting(9, 9), waiting(9, 9), member()],
+    "two-of-them-are-one-pod": [waiting(9, 9), *[waiting(9, 9, peer=PEER)] * 2],
     "one-waits-for-its-first-block-and-one-is-silent": [waiting(0, 0), (502, {})],
     "it-has-just-joined-again": [member(9, 0, (1, 0))],
     "its-signing-state-is-damaged": [member(9, 9, (10, 0)), member(None, 9, (10, 0))],
