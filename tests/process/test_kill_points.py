@@ -22,7 +22,7 @@ RUNS = {**dict.fromkeys((*STEPS, FORCED[0]), STEPS), **dict.fromkeys((FORCED[1],
 """Run that is killed -> the steps that run after it."""
 NOTICED = {
     "record_first": (STEPS[0], "the rerun of init-genesis exits 4"),
-    "leftovers_stay": (STEPS[0], "the rerun of init-genesis exits 1"),
+    "leftovers_stay": (STEPS[0], "the rerun of init-genesis exits 3"),
     "no_undo": (FORCED[0], "the rerun leaves another tree"),
     "files_not_undone": (FORCED[1], "the rerun of init-config exits 4"),
 }
