@@ -76,11 +76,12 @@ class Record:
         """
         try:
             return cls.from_bytes(read_regular(path, RECORD_LIMIT))
-        except UnfitError as error:
-            raise MismatchError(_DAMAGED) from error
+        except (UnfitError, MismatchError) as error:
+            text = f"{path}: this record of a step is damaged; restore it, or empty this pod's volume and begin anew"
+            raise MismatchError(text) from error
 
 
-_DAMAGED = "a step's record on the volume is damaged; start over on an empty volume"
+_DAMAGED = "a step's record on the volume is damaged"
 _RECORD = {"step": str, "sequence": int, "tool_version": str, "inputs": dict, "facts": dict}
 _ARTIFACT = {"path": str, "size": int, "sha256": str, "state": bool}
 

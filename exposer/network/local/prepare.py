@@ -1,6 +1,7 @@
 """All that comes before the first process: which file, is everything there, ports, keys, and the plan."""
 
 import logging
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,6 +77,7 @@ def _hold_ports(document: Document, held: Held, former: Record | None) -> dict[s
     """Pod -> the ports that it uses; those that somebody chose are held before any that may move."""
     used: dict[str, tuple[str, ...]] = {}
     fixed: dict[str, dict[str, int]] = {}
+    moved = defaultdict[str, dict[str, int]](dict)
     for place, chain in enumerate(document.network.chains):
         stated = stated_ports(document.network, place)  # of the genesis pod
         for number, pod in enumerate(pod_names(chain)):
@@ -90,10 +92,14 @@ def _hold_ports(document: Document, held: Held, former: Record | None) -> dict[s
                     raise BadInputError(document.source.fault(stated[name][0], text))
                 if scripted(chain, "init-config"):  # whose work is not done anew
                     raise TemporaryError(f"{taken}; free it: a script made the configuration of {chain.id} with it")
-                log.warning("%s since this network last ran; it gets a port that is free", taken)
                 del fixed[pod][name]
+                moved[pod][name] = port
             stated = {}
-    return {pod: held.hold_rest(place, used[pod], ports) for place, (pod, ports) in enumerate(fixed.items())}
+    found = {pod: held.hold_rest(place, used[pod], ports) for place, (pod, ports) in enumerate(fixed.items())}
+    for pod, taken_ports in moved.items():
+        others = ", ".join(f"{name} {port} -> {found[pod][name]}" for name, port in taken_ports.items())
+        log.warning("%s: others have taken ports that it had when it last ran; it gets others: %s", pod, others)
+    return found
 
 
 def _used(network: Network, chain: Chain, *, leads: bool) -> tuple[str, ...]:

@@ -126,7 +126,8 @@ def test_a_port_of_a_former_run_that_is_taken(tmp_path: Path, caplog: pytest.Log
     assert [{**pod.ports, "rpc": 0} for pod in after] == [{**pod.ports, "rpc": 0} for pod in before]
     assert after[1:] == before[1:]
     [warning] = caplog.messages
-    assert f"port {taken} (rpc of {before[0].name}) is taken by another process" in warning
+    assert warning.startswith(f"{before[0].name}: others have taken ports")
+    assert warning.endswith(f"rpc {taken} -> {after[0].ports['rpc']}")
 
 
 def test_a_port_that_a_script_has_made_a_configuration_of(tmp_path: Path) -> None:
