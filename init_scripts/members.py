@@ -155,7 +155,7 @@ def ask_others(
         BadInputError: one of them refuses the credentials.
     """
     patience = Patience(within, _BACKOFF, clock)
-    members = {member.exposer: replace(member, is_current=False, has_told=False) for member in known}
+    members = {member.exposer: member for member in known}
     said = ""
     while True:
         answers, new = _ask_all(targets, credentials, validator)

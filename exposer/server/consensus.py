@@ -54,8 +54,7 @@ def read_consensus(document: object, validator: str) -> Consensus:
                 found = [(round_, step) for round_, step, address in _votes(votes) if validator.startswith(address)]
                 if state.get("proposer", {}).get("address") == validator:
                     found.append((current, PROPOSAL))
-                latest = max(found, default=None)
-                signed = Signed(round=latest[0], step=latest[1]) if latest else None
+                signed = latest(*(Signed(round=round_, step=step) for round_, step in found))
                 return Consensus(height=height, round=current, signed=signed)
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError("another form of consensus state") from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exposer.protobuf import child, count, varint
-from exposer.server.consensus import PRECOMMIT, PREVOTE, PROPOSAL, Signed
+from exposer.server.consensus import PRECOMMIT, PREVOTE, PROPOSAL, Signed, latest
 from exposer.server.pace import node_settings
 from exposer.stamps import open_regular
 
@@ -103,15 +103,16 @@ class WriteAheadLog:
             OSError: it cannot be read.
         """
         self._turn_to(height)
-        found: list[_Place] = []
+        found: Signed | None = None
         files, readings = _files(self._home) if self._home else [], self._readings
         self._readings = {}
         for path in files[:_FILES]:
             reading = self._read(path, readings)
-            keys = [(height, address) for address in (bytes.fromhex(validator), _ANYBODY)]
-            found += [reading.latest[key] for key in keys if key in reading.latest]
+            keys = ((height, address) for address in (bytes.fromhex(validator), _ANYBODY))
+            places = (reading.latest[key] for key in keys if key in reading.latest)
+            found = latest(found, *(Signed(round=round_, step=step) for round_, step in places))
             if reading.has_beginning(height, is_oldest=path == files[-1]):
-                return Signed(round=max(found)[0], step=max(found)[1]) if found else None
+                return found
         raise ValueError(f"it does not go back to the beginning of height {height}")
 
     def _read(self, path: Path, readings: Mapping[tuple[object, ...], _Reading]) -> _Reading:

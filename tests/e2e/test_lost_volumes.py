@@ -116,7 +116,7 @@ def test_a_volume_that_is_lost_while_no_node_runs(tmp_path: Path, cometbft: str,
         validator = leader.rpc("status")["validator_info"]["address"]
         spent = []
         for _ in range(LOSSES or 2):
-            time.sleep(draw.random())
+            time.sleep(draw.random())  # the moment in which all are killed is what is drawn
             for pod in pods:
                 pod.kill()
                 (pod.home / "config/addrbook.json").unlink(missing_ok=True)  # that of a young network is empty
